@@ -1,0 +1,168 @@
+"""The one vocabulary: every physical parameter in which simulation and a robot may differ, named once.
+
+Simulators apply it, randomization samples it, identification infers it, evaluation sweeps it. A ``ParameterSpace`` is
+the vocabulary for one robot, as an ordered list of scalar columns; values of ``n`` simulations are an array (n, P).
+
+A *family* is a global column plus one column per joint, link or rotor (``joint_damping_scale`` and
+``joint_damping_scale.elbow_joint``): a "scale" family multiplies the two, an "offset" family adds them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim2real.errors import ParameterError, unknown
+from sim2real.vocabulary import ARM, DRONE, ENGINES
+
+if TYPE_CHECKING:
+    from sim2real.robots import RobotDescription
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One scalar of the vocabulary.
+
+    Attributes:
+        name: Column name, ``family.element`` for one joint, link or rotor.
+        unit: SI unit; "1" for a ratio.
+        nominal: Value of the robot description.
+        low, high: Default range of training randomization.
+        distribution: "uniform" or "log_uniform".
+        twin_low, twin_high: Range from which evaluation draws its twins: wider than training's.
+        physical_low, physical_high: Values outside are refused.
+        role: "dynamics", "actuation", "latency", "sensing", "disturbance" or "defect". Training randomizes all but
+            defects and disturbances by default.
+        live: Whether simulators read the value at every step, so that it may change within an episode for free.
+        engines: Engines in which it acts.
+        text: What it means, in words.
+    """
+
+    name: str
+    unit: str
+    nominal: float
+    low: float
+    high: float
+    distribution: str
+    twin_low: float
+    twin_high: float
+    physical_low: float
+    physical_high: float
+    role: str
+    live: bool
+    engines: tuple[str, ...]
+    text: str
+
+    def as_dict(self) -> dict:
+        """The row that ``sim2real list parameters --json`` prints."""
+        return {"name": self.name, "unit": self.unit, "nominal": self.nominal, "low": self.low, "high": self.high,
+                "distribution": self.distribution, "engines": list(self.engines), "twin_low": self.twin_low,
+                "twin_high": self.twin_high, "role": self.role, "description": self.text}
+
+
+class ParameterSpace:
+    """The vocabulary for one robot, as ordered columns.
+
+    Args:
+        parameters: The columns, unique names.
+    """
+
+    def __init__(self, parameters: Iterable[Parameter]):
+        self.parameters = tuple(parameters)
+        self.names = tuple(p.name for p in self.parameters)
+        self._index = {name: i for i, name in enumerate(self.names)}
+        if len(self._index) != len(self.names):
+            raise ParameterError("parameter names must be unique; give every parameter its own name")
+        self.nominal = np.array([p.nominal for p in self.parameters])
+        self.low = np.array([p.low for p in self.parameters])
+        self.high = np.array([p.high for p in self.parameters])
+        self.live = np.array([p.live for p in self.parameters])
+        self._families: dict[str, tuple[int, slice]] = {}
+        for family in dict.fromkeys(n.split(".")[0] for n in self.names if "." in n):
+            members = [i for i, n in enumerate(self.names) if n.startswith(family + ".")]
+            if family not in self._index or members != list(range(members[0], members[-1] + 1)):
+                raise ParameterError(f"family {family!r} needs a global column and contiguous element columns")
+            self._families[family] = (self._index[family], slice(members[0], members[-1] + 1))
+
+    @classmethod
+    def for_robot(cls, robot: RobotDescription) -> ParameterSpace:
+        """The vocabulary for ``robot``, with its nominal values and the ranges its description overrides."""
+        rows = ARM(robot) if robot.kind == "arm" else DRONE(robot)
+        parameters = [Parameter(*row) for row in rows]
+        names = [p.name for p in parameters]
+        overrides = dict(robot.parameter_overrides)
+        for name in overrides:
+            if name not in names:
+                raise ParameterError(f"robot {robot.name}, parameters: {unknown('parameter', name, names)}")
+        return cls(_override(p, overrides.get(p.name)) for p in parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._index
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self.parameters[self.column(name)]
+
+    def column(self, name: str) -> int:
+        """Column of ``name``; raises ParameterError with the nearest names where it is unknown."""
+        try:
+            return self._index[name]
+        except KeyError:
+            raise ParameterError(unknown("parameter", name, self.names)) from None
+
+    def family(self, values: np.ndarray, name: str) -> np.ndarray:
+        """Per-element values of a family, global and element combined: (n, P) -> (n, elements)."""
+        common, members = self._families[name]
+        if self.parameters[common].unit == "1" and name.endswith("_scale"):
+            return values[:, common, None] * values[:, members]
+        return values[:, common, None] + values[:, members]
+
+    def batch(self, n: int, values: Mapping[str, float] | None = None) -> np.ndarray:
+        """Nominal values for ``n`` simulations with ``values`` by name on top, shape (n, P).
+
+        Raises:
+            ParameterError: An unknown name, or a value that is not a finite number inside the physical range.
+        """
+        out = np.tile(self.nominal, (n, 1))
+        for name, value in (values or {}).items():
+            out[:, self.column(name)] = self.check(name, value)
+        return out
+
+    def check(self, name: str, value: object) -> float:
+        """``value`` as a float, if it is physically possible for ``name``."""
+        p = self[name]
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
+            raise ParameterError(f"parameter {name}: expected a number in {p.unit}, got {value!r}")
+        if not math.isfinite(value) or not p.physical_low <= value <= p.physical_high:
+            raise ParameterError(f"parameter {name}: {value!r} is outside the physical range "
+                                 f"[{p.physical_low:g}, {p.physical_high:g}] {p.unit}; give a value inside it")
+        return float(value)
+
+    def as_dict(self, row: np.ndarray, *, changed_only: bool = False) -> dict[str, float]:
+        """One simulation's values by name, shape (P,); only those off nominal with ``changed_only``."""
+        return {name: float(v) for name, v, nominal in zip(self.names, row, self.nominal, strict=True)
+                if not changed_only or v != nominal}
+
+
+def _override(parameter: Parameter, change: Mapping[str, float] | None) -> Parameter:
+    """``parameter`` with a robot description's own nominal, low or high; the twin range keeps its margin."""
+    if not change:
+        return parameter
+    nominal = change.get("nominal", parameter.nominal)
+    low, high = change.get("low", min(parameter.low, nominal)), change.get("high", max(parameter.high, nominal))
+    if not (parameter.physical_low <= low <= high <= parameter.physical_high):
+        raise ParameterError(f"parameter {parameter.name}: range [{low:g}, {high:g}] must be ordered and inside the "
+                             f"physical range [{parameter.physical_low:g}, {parameter.physical_high:g}]")
+    margin = 0.1 * (high - low)
+    return replace(parameter, nominal=nominal, low=low, high=high,
+                   twin_low=change.get("twin_low", max(parameter.physical_low, low - margin)),
+                   twin_high=change.get("twin_high", min(parameter.physical_high, high + margin)))
+
+
+__all__ = ["ENGINES", "Parameter", "ParameterSpace"]

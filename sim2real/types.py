@@ -1,0 +1,67 @@
+"""The arrays that pass between layers, with shapes and units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+
+@dataclass
+class RobotState:
+    """State of ``n`` robots, as sensors report it or as a simulator knows it.
+
+    Arms keep the base at the identity; drones have no joints (``J = 0``).
+
+    Attributes:
+        time: Time of the measurement in [s], shape (n,).
+        joint_position: Joint positions in [rad] or [m], in the robot description's order, shape (n, J).
+        joint_velocity: Joint velocities in [rad/s] or [m/s], shape (n, J).
+        position: Base position in the world (ENU) in [m], shape (n, 3).
+        quaternion: Base orientation ``world_from_base`` as (w, x, y, z), shape (n, 4).
+        linear_velocity: Base velocity in the world in [m/s], shape (n, 3).
+        angular_velocity: Base angular velocity in the body frame (FLU) in [rad/s], shape (n, 3).
+    """
+
+    time: np.ndarray
+    joint_position: np.ndarray
+    joint_velocity: np.ndarray
+    position: np.ndarray
+    quaternion: np.ndarray
+    linear_velocity: np.ndarray
+    angular_velocity: np.ndarray
+
+    @classmethod
+    def zeros(cls, n: int, num_joints: int) -> RobotState:
+        """``n`` robots at rest at the origin, level, joints at zero."""
+        quaternion = np.zeros((n, 4))
+        quaternion[:, 0] = 1.0
+        return cls(
+            time=np.zeros(n),
+            joint_position=np.zeros((n, num_joints)),
+            joint_velocity=np.zeros((n, num_joints)),
+            position=np.zeros((n, 3)),
+            quaternion=quaternion,
+            linear_velocity=np.zeros((n, 3)),
+            angular_velocity=np.zeros((n, 3)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __getitem__(self, ids) -> RobotState:
+        """The robots ``ids`` (an index array, a mask or a slice)."""
+        return RobotState(*(getattr(self, f.name)[ids] for f in fields(self)))
+
+    def __setitem__(self, ids, other: RobotState) -> None:
+        for f in fields(self):
+            getattr(self, f.name)[ids] = getattr(other, f.name)
+
+    def copy(self) -> RobotState:
+        """A deep copy."""
+        return RobotState(*(getattr(self, f.name).copy() for f in fields(self)))
+
+    def is_finite(self) -> np.ndarray:
+        """Which robots have only finite numbers, shape (n,)."""
+        return np.logical_and.reduce([np.isfinite(getattr(self, f.name)).reshape(len(self), -1).all(axis=1)
+                                      for f in fields(self)])
