@@ -78,6 +78,15 @@ class Simulator(abc.ABC):
         truth = self._refresh()
         self._sensors.reset(ids, truth[ids], self.values, self._steps)
 
+    def identify(self, identities: np.ndarray) -> None:
+        """Name the simulations: all their random streams depend on (seed, identity), shape (num_sims,) integers.
+
+        By default a simulation is its index; evaluation names each by its episode's own seed, so that one episode can
+        be run again alone.
+        """
+        self._commands.identify(identities)
+        self._sensors.identify(identities)
+
     def set_parameters(self, ids: np.ndarray | None, values: np.ndarray) -> None:
         """Put ``values`` (len(ids), P) into force; nominal values are always the base, nothing accumulates.
 

@@ -21,6 +21,10 @@ class CommandEffects:
         self._held = np.zeros((num_sims, size))
         self._behind = np.zeros((num_sims, size))  # set point on the far side of the play
 
+    def identify(self, identities: np.ndarray) -> None:
+        """Key the random streams by ``identities`` (num_sims,) instead of by index."""
+        self._sims = np.asarray(identities)
+
     def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
         """Restart ``ids`` as if ``command`` (len(ids), C) had always been given."""
         self._held[ids] = command
@@ -52,7 +56,8 @@ class SensorEffects:
     """
 
     def __init__(self, robot: RobotDescription, space: ParameterSpace, num_sims: int, seed: int):
-        self._seed, self._sims = seed, np.arange(num_sims)
+        self._seed = seed
+        self._sims, self._rows = np.arange(num_sims), np.arange(num_sims)
         self._period = robot.control_period
         self._delay = space.column("sensor_delay")
         depth = int(np.ceil(space.parameters[self._delay].physical_high / self._period)) + 2
@@ -73,6 +78,10 @@ class SensorEffects:
             self._attitude_bias = [column(f"attitude_bias_{a}") for a in "xy"]
         self.measured = RobotState.zeros(num_sims, self._joints)
 
+    def identify(self, identities: np.ndarray) -> None:
+        """Key the random streams by ``identities`` (num_sims,) instead of by index."""
+        self._sims = np.asarray(identities)
+
     def reset(self, ids: np.ndarray, truth: RobotState, values: np.ndarray, counter: np.ndarray) -> None:
         """Restart ``ids`` as if they had been in ``truth`` (their states only) for ever."""
         packed = self._pack(truth)
@@ -90,8 +99,8 @@ class SensorEffects:
             age = np.minimum(delay / self._period, depth - 1.001)
             whole = age.astype(int)
             part = (age - whole)[:, None]
-            newer = self._ring[(self._head + whole) % depth, self._sims]
-            older = self._ring[(self._head + whole + 1) % depth, self._sims]
+            newer = self._ring[(self._head + whole) % depth, self._rows]
+            older = self._ring[(self._head + whole + 1) % depth, self._rows]
             packed = newer + part * (older - newer)
         self.measured = self._report(packed, truth.time, values, self._sims, counter)
 
