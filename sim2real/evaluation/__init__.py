@@ -1,0 +1,1 @@
+"""Evaluation: the deployed runner, zero-shot, on twins in any engine."""
