@@ -1,0 +1,309 @@
+"""The schema of robot.yaml: what may stand in it, checked field by field, every number converted to SI.
+
+An error is one line that names the file, the field, the value and the fix.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from sim2real.errors import RobotDescriptionError
+from sim2real.units import quantity
+
+SCHEMA = 1
+
+
+def _si(dimension: str):
+    return BeforeValidator(lambda value: quantity(value, dimension))
+
+
+def _at_least(low: float, text: str):
+    def check(value: float) -> float:
+        if value < low:
+            raise ValueError(f"must be {text}")
+        return value
+    return AfterValidator(check)
+
+
+def _over_zero(value: float) -> float:
+    if value <= 0.0:
+        raise ValueError("must be over zero")
+    return value
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError(f"lower limit {pair[0]:g} is over the upper limit {pair[1]:g}; swap them")
+    return pair
+
+
+_NONNEGATIVE = _at_least(0.0, "zero or more")
+_POSITIVE = AfterValidator(_over_zero)
+Angle = Annotated[float, _si("rad")]
+Place = Annotated[float, _si("m")]
+Length = Annotated[float, _si("m"), _NONNEGATIVE]
+Time = Annotated[float, _si("s"), _NONNEGATIVE]
+Period = Annotated[float, _si("s"), _POSITIVE]
+Mass = Annotated[float, _si("kg"), _NONNEGATIVE]
+Position = Annotated[float, _si("rad|m")]
+Noise = Annotated[float, _si("rad|m"), _NONNEGATIVE]
+Velocity = Annotated[float, _si("rad/s|m/s"), _POSITIVE]
+RateNoise = Annotated[float, _si("rad/s|m/s"), _NONNEGATIVE]
+Acceleration = Annotated[float, _si("rad/s2|m/s2"), _POSITIVE]
+Jerk = Annotated[float, _si("rad/s3|m/s3"), _POSITIVE]
+Effort = Annotated[float, _si("N m|N"), _POSITIVE]
+Friction = Annotated[float, _si("N m|N"), _NONNEGATIVE]
+Damping = Annotated[float, _si("N m s/rad|N m s|N s/m"), _NONNEGATIVE]
+Stiffness = Annotated[float, _si("N m/rad|N m|N/m"), _POSITIVE]
+Armature = Annotated[float, _si("kg m2|kg"), _NONNEGATIVE]
+Number = Annotated[float, _si("1")]
+PositionRange = Annotated[tuple[Position, Position], AfterValidator(_ordered)]
+LengthRange = Annotated[tuple[Length, Length], AfterValidator(_ordered)]
+PlaceRange = Annotated[tuple[Place, Place], AfterValidator(_ordered)]
+AngleRange = Annotated[tuple[Angle, Angle], AfterValidator(_ordered)]
+Vector = tuple[Place, Place, Place]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tool(_Section):
+    """The frame that tasks move: a link, and a pose in it."""
+
+    link: str
+    offset: Vector = (0.0, 0.0, 0.0)
+    rotation: tuple[Angle, Angle, Angle] = (0.0, 0.0, 0.0)
+
+
+class Control(_Section):
+    """Period of commands and of the engine's steps in [s]."""
+
+    period: Period
+    substep: Period
+
+    @model_validator(mode="after")
+    def _whole(self):
+        steps = self.period / self.substep
+        if steps < 1 - 1e-9 or abs(steps - round(steps)) > 1e-6:
+            raise ValueError(f"substep {self.substep:g} s must divide period {self.period:g} s into whole steps")
+        return self
+
+
+class JointDefaults(_Section):
+    """What joints have in common; a joint may set each of them itself."""
+
+    velocity: Velocity | None = None
+    acceleration: Acceleration | None = None
+    jerk: Jerk | None = None
+    effort: Effort | None = None
+    damping: Damping | None = None
+    friction: Friction | None = None
+    armature: Armature | None = None
+    stiffness: Stiffness | None = None
+    damping_gain: Damping | None = None
+
+
+class JointSection(JointDefaults):
+    """One actuated joint."""
+
+    home: Position
+    position: PositionRange | None = None
+
+
+class SensorsSection(_Section):
+    """What the robot reports: joints of an arm, or the state estimate of a drone."""
+
+    rate: Annotated[float, _si("1/s"), _POSITIVE] = 100.0
+    position_noise: Noise = 0.0
+    velocity_noise: RateNoise = 0.0
+    position_quantum: Noise = 0.0
+    delay: Time = 0.0
+    attitude_noise: Annotated[float, _si("rad"), _NONNEGATIVE] = 0.0
+    gyro_noise: Annotated[float, _si("rad/s"), _NONNEGATIVE] = 0.0
+
+
+class ActuatorSection(_Section):
+    """Dead time and first-order lag between a command and the servo's target, in [s]."""
+
+    delay: Time = 0.0
+    time_constant: Time = 0.0
+
+
+class PayloadSection(_Section):
+    max: Mass = 0.0
+
+
+class GoalSection(_Section):
+    """Region of goals around the base: distance from its z axis [m], height [m], azimuth [rad]."""
+
+    radius: LengthRange
+    height: PlaceRange
+    azimuth: AngleRange
+
+
+class PidSection(_Section):
+    """Gains from a body rate error to an angular acceleration: p [1/s], i [1/s2], d [-]."""
+
+    p: Annotated[float, _si("1/s"), _NONNEGATIVE]
+    i: Annotated[float, _si("1/s2"), _NONNEGATIVE] = 0.0
+    d: Annotated[float, _si("1"), _NONNEGATIVE] = 0.0
+
+
+class RotorsSection(_Section):
+    """Places and turning directions (ccw or cw, seen from above), in the order of the autopilot's motors."""
+
+    positions: list[Vector] = Field(min_length=3)
+    directions: list[Literal["ccw", "cw"]]
+
+    @model_validator(mode="after")
+    def _same_count(self):
+        if len(self.positions) != len(self.directions):
+            raise ValueError(f"{len(self.positions)} positions but {len(self.directions)} directions; "
+                             "give one direction per rotor")
+        return self
+
+
+class DroneSection(_Section):
+    """Rotors, rate loop and battery of a multirotor."""
+
+    rotors: RotorsSection
+    thrust_coefficient: Annotated[float, _si("N s2/rad2|N s2"), _POSITIVE]
+    torque_ratio: Annotated[float, _si("m"), _POSITIVE]
+    max_speed: Annotated[float, _si("rad/s"), _POSITIVE]
+    time_constant_up: Period
+    time_constant_down: Period
+    drag: tuple[Annotated[float, _si("N s/m"), _NONNEGATIVE], Annotated[float, _si("N s/m"), _NONNEGATIVE],
+                Annotated[float, _si("N s/m"), _NONNEGATIVE]] = (0.0, 0.0, 0.0)
+    rate_gains: dict[Literal["roll", "pitch", "yaw"], PidSection] = Field(min_length=3)
+    rate_period: Period = 0.002
+    max_rate: tuple[Annotated[float, _si("rad/s"), _POSITIVE], Annotated[float, _si("rad/s"), _POSITIVE],
+                    Annotated[float, _si("rad/s"), _POSITIVE]]
+    max_thrust_fraction: Annotated[float, _si("1"), _POSITIVE] = 1.0
+    battery_voltage: Annotated[float, _si("V"), _POSITIVE] = 3.7
+
+
+class RangeSection(_Section):
+    """A robot's own nominal and range of a parameter, in that parameter's SI unit."""
+
+    nominal: float
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _inside(self):
+        if not self.low <= self.nominal <= self.high:
+            raise ValueError(f"expected low <= nominal <= high, got {self.low:g}, {self.nominal:g}, {self.high:g}")
+        return self
+
+
+class RobotYaml(_Section):
+    """A whole robot.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    schema_version: Literal[1] = Field(alias="schema")
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    kind: Literal["arm", "drone"]
+    description: str = ""
+    model: str = Field(pattern=r"\.urdf$")
+    tool: Tool | None = None
+    control: Control
+    defaults: JointDefaults = JointDefaults()
+    joints: dict[str, JointSection] = {}
+    locked: dict[str, Position] = {}
+    sensors: SensorsSection = SensorsSection()
+    actuator: ActuatorSection = ActuatorSection()
+    payload: PayloadSection = PayloadSection()
+    goal: GoalSection | None = None
+    drone: DroneSection | None = None
+    parameters: dict[str, RangeSection] = {}
+    cameras: list[dict[str, Any]] = []
+    ros: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _complete(self):
+        if self.kind == "arm":
+            for field in ("tool", "goal"):
+                if getattr(self, field) is None:
+                    raise ValueError(f"an arm needs a {field!r} section")
+            if not self.joints:
+                raise ValueError("an arm needs at least one joint in 'joints'")
+            if self.drone is not None:
+                raise ValueError("an arm has no 'drone' section; remove it or set kind: drone")
+        elif self.drone is None:
+            raise ValueError("a drone needs a 'drone' section with its rotors")
+        elif self.joints:
+            raise ValueError("a drone has no actuated joints; remove 'joints' (its rotors stand in 'drone')")
+        return self
+
+
+def parse_robot_yaml(data: bytes | str, file: str = "robot.yaml") -> RobotYaml:
+    """The checked content of a robot.yaml; ``file`` is only named in errors."""
+    try:
+        content = yaml.load(data, Loader=_UniqueKeys)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RobotDescriptionError(f"{file}: expected YAML, but it cannot be parsed: "
+                                    f"{' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise RobotDescriptionError(f"{file}: expected a mapping with 'schema', 'name', 'kind', 'model', ..., "
+                                    f"got {type(content).__name__}")
+    try:
+        return RobotYaml.model_validate(content)
+    except ValidationError as error:
+        raise RobotDescriptionError(f"{file}: {_one_line(error)}") from None
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice."""
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, str) and key in seen:
+                raise yaml.YAMLError(f"key {key!r} stands twice, at line {key_node.start_mark.line + 1}")
+            seen.add(key if isinstance(key, str) else id(key_node))
+        return super().construct_mapping(node, deep)
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    given = first["input"]
+    shown = repr(given) if isinstance(given, (str, int, float, list, tuple)) else ""
+    if first["type"] == "extra_forbidden":
+        return f"unknown field {place!r}; {_near(first['loc'])}"
+    if first["type"] == "missing":
+        return f"field {place!r} is missing; add it"
+    text = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        text = text if shown == "" or shown in text else f"{text}, got {shown}"
+    else:
+        text = f"{text[0].lower()}{text[1:]}, got {shown or type(given).__name__}"
+    return f"field {place!r}: {text}" if place else text
+
+
+def _near(location: tuple) -> str:
+    """The fields known beside the unknown one at ``location``."""
+    section: Any = RobotYaml
+    for part in location[:-1]:
+        section = _inner(section, part)
+    names = [info.alias or key for key, info in section.model_fields.items()] if section else []
+    close = difflib.get_close_matches(str(location[-1]), names, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(names)}"
+
+
+def _inner(section: Any, part: Any) -> Any:
+    """The section class below ``section`` at a field or key ``part``."""
+    if section is None:
+        return None
+    if part in getattr(section, "model_fields", {}):
+        annotation = section.model_fields[part].annotation
+        known = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type)]
+        return next((a for a in known if issubclass(a, _Section)), None)
+    return section

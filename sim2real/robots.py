@@ -1,0 +1,395 @@
+"""Robot descriptions: a robot.yaml and its URDF, checked against each other, as plain arrays.
+
+``load_robot("ur5e")`` finds the package's own; a path loads a user's robot.yaml, its folder, or a bare URDF of an arm.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim2real import rotations
+from sim2real.errors import RobotDescriptionError, unknown
+from sim2real.resources import data_path
+from sim2real.robot_schema import DroneSection, RobotYaml, parse_robot_yaml
+from sim2real.urdf import RobotModel, UrdfJoint, frame_in_body, parse_urdf, simplify
+
+_JOINT_KEYS = ("velocity", "acceleration", "jerk", "effort", "damping", "friction", "armature", "stiffness",
+               "damping_gain")
+
+
+@dataclass(frozen=True)
+class ActuatedJoint:
+    """One commanded joint; SI units (a prismatic joint has m and N in place of rad and N m).
+
+    Attributes:
+        name: Its name in the URDF.
+        position: Lowest and highest position in [rad].
+        velocity: Fastest in [rad/s].
+        acceleration: Largest in [rad/s2].
+        jerk: Largest in [rad/s3].
+        effort: Largest torque of the drive in [N m].
+        home: Position at the start in [rad].
+        damping: Viscous friction in [N m s/rad].
+        friction: Coulomb friction in [N m].
+        armature: Inertia of the rotor seen through the gear in [kg m2].
+        stiffness: Servo gain kp in [N m/rad].
+        damping_gain: Servo gain kd in [N m s/rad].
+    """
+
+    name: str
+    position: tuple[float, float]
+    velocity: float
+    acceleration: float
+    jerk: float
+    effort: float
+    home: float
+    damping: float
+    friction: float
+    armature: float
+    stiffness: float
+    damping_gain: float
+
+
+@dataclass(frozen=True)
+class Sensors:
+    """Rate [Hz], standard deviations of noise, resolution and delay [s] of what the robot reports."""
+
+    rate: float = 100.0
+    position_noise: float = 0.0
+    velocity_noise: float = 0.0
+    position_quantum: float = 0.0
+    delay: float = 0.0
+    attitude_noise: float = 0.0
+    gyro_noise: float = 0.0
+
+
+@dataclass(frozen=True)
+class ActuatorDefaults:
+    """Dead time and first-order lag between a command and the servo's target, in [s]."""
+
+    delay: float = 0.0
+    time_constant: float = 0.0
+
+
+@dataclass(frozen=True)
+class GoalRegion:
+    """A cylindrical shell in the base frame: distance from the z axis [m], height [m], azimuth about z [rad]."""
+
+    radius: tuple[float, float]
+    height: tuple[float, float]
+    azimuth: tuple[float, float]
+
+    def sample(self, uniforms: np.ndarray) -> np.ndarray:
+        """Points (n, 3) spread evenly over the region's volume, of uniforms (n, 3) in [0, 1)."""
+        u = np.asarray(uniforms, float)
+        radius = np.sqrt(self.radius[0]**2 + u[:, 0] * (self.radius[1]**2 - self.radius[0]**2))
+        azimuth = self.azimuth[0] + u[:, 1] * (self.azimuth[1] - self.azimuth[0])
+        height = self.height[0] + u[:, 2] * (self.height[1] - self.height[0])
+        return np.stack([radius * np.cos(azimuth), radius * np.sin(azimuth), height], axis=-1)
+
+
+@dataclass(frozen=True)
+class RotorModel:
+    """Rotors, body rate loop and battery of a multirotor.
+
+    Attributes:
+        positions: In the body frame (FLU) in [m], shape (rotors, 3).
+        directions: +1 turns counter-clockwise seen from above, -1 clockwise, shape (rotors,). The body feels the
+            opposite torque about +z: ``-direction * torque_ratio * thrust``.
+        thrust_coefficient: Thrust over squared speed in [N/(rad/s)2].
+        torque_ratio: Reaction torque over thrust in [m].
+        max_speed: Fastest rotor speed in [rad/s].
+        time_constant_up: First-order lag of a rising speed in [s].
+        time_constant_down: The same of a falling one in [s].
+        mass: Of the whole vehicle in [kg].
+        inertia: Principal terms Ixx, Iyy, Izz of the whole vehicle in [kg m2], shape (3,).
+        drag: Linear drag along body x, y, z in [N s/m], shape (3,).
+        rate_gains: PID per axis (x, y, z) from a rate error to an angular acceleration: columns p [1/s], i [1/s2],
+            d [-], shape (3, 3).
+        rate_period: Period of that loop in [s].
+        max_rate: Largest commanded body rates in [rad/s], shape (3,).
+        max_thrust_fraction: Largest commanded collective thrust over the rotors' largest.
+        battery_voltage: Nominal voltage in [V].
+    """
+
+    positions: np.ndarray
+    directions: np.ndarray
+    thrust_coefficient: float
+    torque_ratio: float
+    max_speed: float
+    time_constant_up: float
+    time_constant_down: float
+    mass: float
+    inertia: np.ndarray
+    drag: np.ndarray
+    rate_gains: np.ndarray
+    rate_period: float
+    max_rate: np.ndarray
+    max_thrust_fraction: float
+    battery_voltage: float
+
+    @property
+    def allocation(self) -> np.ndarray:
+        """Rotor thrusts [N] -> collective thrust [N] and body torques [N m] about x, y, z; shape (4, rotors)."""
+        x, y = self.positions[:, 0], self.positions[:, 1]
+        return np.stack([np.ones_like(x), y, -x, -self.directions * self.torque_ratio])
+
+    @property
+    def max_thrust(self) -> float:
+        """Largest collective thrust in [N] that may be commanded."""
+        return self.max_thrust_fraction * len(self.positions) * self.thrust_coefficient * self.max_speed**2
+
+    @property
+    def hover_speed(self) -> float:
+        """Rotor speed in [rad/s] that carries the weight (g = 9.81 m/s2)."""
+        return float(np.sqrt(self.mass * 9.81 / (len(self.positions) * self.thrust_coefficient)))
+
+
+@dataclass(frozen=True)
+class RobotDescription:
+    """Everything the package knows about a robot.
+
+    ``model`` holds only the base and one body per actuated joint: fixed and locked joints are merged into them.
+    ``tool_link`` is the body that carries the tool frame, whose pose in it is ``tool_offset`` [m], ``tool_rotation``.
+    """
+
+    name: str
+    kind: str
+    description: str
+    model: RobotModel
+    joints: tuple[ActuatedJoint, ...]
+    tool_link: str
+    tool_offset: np.ndarray
+    tool_rotation: np.ndarray
+    control_period: float
+    substep: float
+    rotors: RotorModel | None
+    sensors: Sensors
+    actuator: ActuatorDefaults
+    payload_max: float
+    goal: GoalRegion
+    parameter_overrides: dict[str, dict[str, float]]
+    ros: dict[str, Any]
+    cameras: tuple[dict[str, Any], ...]
+    sources: dict[str, str]
+    files: dict[str, bytes] = field(repr=False)
+    hash: str
+
+    @classmethod
+    def from_files(cls, files: dict[str, bytes], *, folder: str = "") -> RobotDescription:
+        """The robot of a ``robot.yaml`` and its URDF as bytes; ``folder`` is only named in errors."""
+        if "robot.yaml" not in files:
+            raise RobotDescriptionError(f"expected a file 'robot.yaml', got {', '.join(sorted(files)) or 'none'}")
+        prefix = f"{folder}/" if folder else ""
+        content = parse_robot_yaml(files["robot.yaml"], f"{prefix}robot.yaml")
+        if content.model not in files:
+            raise RobotDescriptionError(f"{prefix}robot.yaml: field 'model': no file {content.model!r} beside it; "
+                                        f"there is {', '.join(sorted(set(files) - {'robot.yaml'})) or 'no other file'}")
+        kept = {"robot.yaml": files["robot.yaml"], content.model: files[content.model]}
+        return _build(content, parse_urdf(files[content.model], prefix + content.model), kept, prefix)
+
+    @property
+    def num_joints(self) -> int:
+        """How many joints are commanded (0 for a drone)."""
+        return len(self.joints)
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names in command order."""
+        return tuple(joint.name for joint in self.joints)
+
+    @property
+    def position_low(self) -> np.ndarray:
+        """Lowest positions in [rad], shape (J,)."""
+        return np.array([joint.position[0] for joint in self.joints])
+
+    @property
+    def position_high(self) -> np.ndarray:
+        """Highest positions in [rad], shape (J,)."""
+        return np.array([joint.position[1] for joint in self.joints])
+
+    @property
+    def velocity_limit(self) -> np.ndarray:
+        """Fastest in [rad/s], shape (J,)."""
+        return self._column("velocity")
+
+    @property
+    def acceleration_limit(self) -> np.ndarray:
+        """Largest accelerations in [rad/s2], shape (J,)."""
+        return self._column("acceleration")
+
+    @property
+    def jerk_limit(self) -> np.ndarray:
+        """Largest jerks in [rad/s3], shape (J,)."""
+        return self._column("jerk")
+
+    @property
+    def effort_limit(self) -> np.ndarray:
+        """Largest torques in [N m], shape (J,)."""
+        return self._column("effort")
+
+    @property
+    def home(self) -> np.ndarray:
+        """Start positions in [rad], shape (J,)."""
+        return self._column("home")
+
+    @property
+    def damping(self) -> np.ndarray:
+        """Viscous friction in [N m s/rad], shape (J,)."""
+        return self._column("damping")
+
+    @property
+    def friction(self) -> np.ndarray:
+        """Coulomb friction in [N m], shape (J,)."""
+        return self._column("friction")
+
+    @property
+    def armature(self) -> np.ndarray:
+        """Reflected rotor inertia in [kg m2], shape (J,)."""
+        return self._column("armature")
+
+    @property
+    def stiffness(self) -> np.ndarray:
+        """Servo gains kp in [N m/rad], shape (J,)."""
+        return self._column("stiffness")
+
+    @property
+    def damping_gain(self) -> np.ndarray:
+        """Servo gains kd in [N m s/rad], shape (J,)."""
+        return self._column("damping_gain")
+
+    def _column(self, key: str) -> np.ndarray:
+        return np.array([getattr(joint, key) for joint in self.joints], dtype=float)
+
+
+def list_robots() -> list[str]:
+    """Names of the robots that come with the package."""
+    return sorted(path.parent.name for path in data_path("robots").glob("*/robot.yaml"))
+
+
+def load_robot(name_or_path: str | Path, *, base_dir: str | Path | None = None) -> RobotDescription:
+    """A robot of the package by name, or a user's by path: robot.yaml, the folder of one, or an arm's .urdf.
+
+    Relative paths are taken from ``base_dir`` (default: the working directory).
+    """
+    text = str(name_or_path)
+    path = Path(base_dir or ".") / Path(text).expanduser()
+    if "/" not in text and "\\" not in text and not text.endswith((".yaml", ".yml", ".urdf")):
+        known = list_robots()
+        if text in known:
+            path = data_path("robots") / text
+        elif not path.is_dir():
+            raise RobotDescriptionError(unknown("robot", text, known) + "; or give a path to a robot.yaml or .urdf")
+    if path.is_dir():
+        path = path / "robot.yaml"
+    data = _read(path)
+    if path.suffix == ".urdf":
+        from sim2real.robot_defaults import describe_urdf
+
+        return RobotDescription.from_files({"robot.yaml": describe_urdf(data, path.name), path.name: data})
+    if path.suffix not in (".yaml", ".yml"):
+        raise RobotDescriptionError(f"{path}: expected a robot.yaml, a folder with one, or a .urdf, got {path.name!r}")
+    content = parse_robot_yaml(data, str(path))
+    if Path(content.model).name != content.model:
+        raise RobotDescriptionError(f"{path}: field 'model': expected a file beside robot.yaml, got {content.model!r}; "
+                                    "copy the URDF there")
+    if not (path.parent / content.model).is_file():
+        raise RobotDescriptionError(f"{path}: field 'model': there is no file {content.model!r} beside it; "
+                                    "correct the name or put the URDF there")
+    files = {"robot.yaml": data, content.model: _read(path.parent / content.model)}
+    return RobotDescription.from_files(files, folder=str(path.parent))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RobotDescriptionError(f"{path}: cannot be read ({error.strerror}); expected a robot.yaml, a folder with "
+                                    "one, or a .urdf") from None
+
+
+# ------------------------------------------------------------------------------------------------- assembly
+def _build(content: RobotYaml, urdf: RobotModel, files: dict[str, bytes], prefix: str) -> RobotDescription:
+    where, names = f"{prefix}robot.yaml", tuple(content.joints)
+    movable = {joint.name: joint for joint in urdf.joints if joint.type != "fixed"}
+    for section, given in (("joints", content.joints), ("locked", content.locked)):
+        for name in given:
+            if name not in movable:
+                raise RobotDescriptionError(f"{where}: field '{section}.{name}': "
+                                            f"{unknown('movable joint', name, movable)} in {content.model}")
+    for name in set(content.locked) & set(content.joints):
+        raise RobotDescriptionError(f"{where}: joint {name!r} is both in 'joints' and in 'locked'; remove one")
+    tool = content.tool.link if content.tool else urdf.root
+    if not urdf.has_link(tool):
+        raise RobotDescriptionError(f"{where}: field 'tool.link': "
+                                    f"{unknown('link', tool, [link.name for link in urdf.links])} in {content.model}")
+    link, xyz, rotation = frame_in_body(urdf, tool, names, content.locked)
+    offset, rpy = (content.tool.offset, content.tool.rotation) if content.tool else ((0.0,) * 3, (0.0,) * 3)
+    model = simplify(urdf, names, content.locked, prefix + content.model)
+    joints = tuple(_joint(content, movable[name], where) for name in names)
+    if content.kind == "arm" and not any(joint.name in names for joint in urdf.path(tool)):
+        raise RobotDescriptionError(f"{where}: field 'tool.link': no joint of 'joints' moves link {tool!r}; "
+                                    "choose a link at the arm's end")
+    goal = content.goal
+    return RobotDescription(
+        name=content.name, kind=content.kind, description=content.description, model=model, joints=joints,
+        tool_link=link, tool_offset=xyz + rotation @ np.array(offset),
+        tool_rotation=rotation @ rotations.matrix(rotations.from_rpy(np.array(rpy))),
+        control_period=content.control.period, substep=content.control.substep,
+        rotors=_rotors(content.drone, model) if content.drone else None,
+        sensors=Sensors(**content.sensors.model_dump()), actuator=ActuatorDefaults(**content.actuator.model_dump()),
+        payload_max=content.payload.max,
+        goal=GoalRegion(goal.radius, goal.height, goal.azimuth) if goal
+        else GoalRegion((0.0, 1.0), (0.5, 1.5), (-np.pi, np.pi)),
+        parameter_overrides={name: values.model_dump() for name, values in content.parameters.items()},
+        ros=content.ros, cameras=tuple(content.cameras), sources=content.sources, files=files, hash=_hash(files))
+
+
+def _joint(content: RobotYaml, urdf: UrdfJoint, where: str) -> ActuatedJoint:
+    """One joint: its own value, else the common default, else the URDF's."""
+    section, place = content.joints[urdf.name], f"{where}: field 'joints.{urdf.name}"
+    fallback = {"velocity": urdf.velocity, "effort": urdf.effort, "damping": urdf.damping, "friction": urdf.friction,
+                "armature": 0.0}
+    values = {}
+    for key in _JOINT_KEYS:
+        own, common = getattr(section, key), getattr(content.defaults, key)
+        value = own if own is not None else common if common is not None else fallback.get(key)
+        if value is None or (key in ("velocity", "effort") and value <= 0.0):
+            raise RobotDescriptionError(f"{place}.{key}' is missing; give it there, in 'defaults'"
+                                        + (" or as the URDF's <limit>" if key in fallback else ""))
+        values[key] = value
+    low, high = section.position or (urdf.lower, urdf.upper)
+    if not np.isfinite([low, high]).all():
+        raise RobotDescriptionError(f"{place}.position' is missing and the URDF has no limits; give [lower, upper]")
+    if not low <= section.home <= high:
+        raise RobotDescriptionError(f"{place}.home': must lie inside position [{low:g}, {high:g}], "
+                                    f"got {section.home:g}")
+    return ActuatedJoint(urdf.name, (low, high), home=section.home, **values)
+
+
+def _rotors(drone: DroneSection, model: RobotModel) -> RotorModel:
+    (body,) = model.links
+    gains = [drone.rate_gains[axis] for axis in ("roll", "pitch", "yaw")]
+    return RotorModel(
+        positions=np.array(drone.rotors.positions),
+        directions=np.array([1.0 if turn == "ccw" else -1.0 for turn in drone.rotors.directions]),
+        thrust_coefficient=drone.thrust_coefficient, torque_ratio=drone.torque_ratio, max_speed=drone.max_speed,
+        time_constant_up=drone.time_constant_up, time_constant_down=drone.time_constant_down,
+        mass=body.mass, inertia=np.diag(body.inertia).copy(), drag=np.array(drone.drag),
+        rate_gains=np.array([[axis.p, axis.i, axis.d] for axis in gains]), rate_period=drone.rate_period,
+        max_rate=np.array(drone.max_rate), max_thrust_fraction=drone.max_thrust_fraction,
+        battery_voltage=drone.battery_voltage)
+
+
+def _hash(files: dict[str, bytes]) -> str:
+    """SHA-256 over names and contents, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(files):
+        digest.update(f"{name}\0{len(files[name])}\0".encode())
+        digest.update(files[name])
+    return digest.hexdigest()

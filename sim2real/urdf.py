@@ -1,0 +1,434 @@
+"""URDF -> RobotModel: a tree of links and joints with masses, inertias and primitive shapes.
+
+Meshes are never loaded: a link whose shapes are meshes gets capsules from its origin to the joints it carries.
+Only the standard library and numpy, so that a deployed robot can read its own model.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, field, replace
+from xml.etree import ElementTree
+
+import numpy as np
+
+from sim2real import rotations
+from sim2real.errors import RobotDescriptionError
+
+MOVABLE = ("revolute", "continuous", "prismatic")
+_DENSITY = 1500.0  # [kg/m3] of a typical arm (aluminium shell, motors, air): only sizes capsules that replace meshes
+_GREY = (0.7, 0.7, 0.72, 1.0)
+
+
+class RobotDescriptionWarning(UserWarning):
+    """Something in a robot description was missing or slightly wrong and has been filled in."""
+
+
+@dataclass(frozen=True)
+class Geom:
+    """A primitive shape in its link's frame.
+
+    Attributes:
+        kind: ``box`` | ``sphere`` | ``cylinder`` | ``capsule``.
+        size: In [m]: box (x, y, z) full lengths; sphere (radius,); cylinder and capsule (radius, length), along the
+            shape's z; a capsule's length leaves out its caps.
+        xyz: Centre in the link frame in [m], shape (3,).
+        rotation: ``link_from_geom``, shape (3, 3).
+        rgba: Colour, 0 to 1.
+        collision: Whether it takes part in contacts (every shape is drawn).
+    """
+
+    kind: str
+    size: tuple[float, ...]
+    xyz: np.ndarray
+    rotation: np.ndarray
+    rgba: tuple[float, float, float, float] = _GREY
+    collision: bool = True
+
+
+@dataclass(frozen=True)
+class Link:
+    """A rigid body: mass [kg], centre of mass [m] and inertia [kg m2] about it, both in link axes."""
+
+    name: str
+    mass: float
+    com: np.ndarray
+    inertia: np.ndarray
+    geoms: tuple[Geom, ...] = ()
+
+
+@dataclass(frozen=True)
+class UrdfJoint:
+    """A joint: pose of the child in the parent at zero, axis in the child's frame, limits in SI.
+
+    ``lower``/``upper`` are -inf/inf without limits; ``velocity`` and ``effort`` are None where the URDF has none.
+    """
+
+    name: str
+    type: str
+    parent: str
+    child: str
+    xyz: np.ndarray
+    rotation: np.ndarray
+    axis: np.ndarray
+    lower: float = -np.inf
+    upper: float = np.inf
+    velocity: float | None = None
+    effort: float | None = None
+    damping: float = 0.0
+    friction: float = 0.0
+    mimic: bool = False
+
+
+@dataclass(frozen=True)
+class RobotModel:
+    """A tree of links; ``joints`` are in topological order (a joint comes after the one that carries it)."""
+
+    name: str
+    links: tuple[Link, ...]
+    joints: tuple[UrdfJoint, ...]
+    root: str
+    _index: dict = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self):
+        self._index.update({("link", link.name): link for link in self.links})
+        self._index.update({("joint", joint.name): joint for joint in self.joints})
+        self._index.update({("child", joint.child): joint for joint in self.joints})
+
+    def link(self, name: str) -> Link:
+        """The link of that name (KeyError if there is none)."""
+        return self._index["link", name]
+
+    def joint(self, name: str) -> UrdfJoint:
+        """The joint of that name (KeyError if there is none)."""
+        return self._index["joint", name]
+
+    def has_link(self, name: str) -> bool:
+        """Whether there is a link of that name."""
+        return ("link", name) in self._index
+
+    def parent_joint(self, link: str) -> UrdfJoint | None:
+        """The joint that carries ``link``; None for the root."""
+        return self._index.get(("child", link))
+
+    def children(self, link: str) -> tuple[UrdfJoint, ...]:
+        """The joints that ``link`` carries."""
+        return tuple(joint for joint in self.joints if joint.parent == link)
+
+    def path(self, link: str) -> tuple[UrdfJoint, ...]:
+        """The joints from the root to ``link``."""
+        joints = []
+        while (joint := self.parent_joint(link)) is not None:
+            joints.append(joint)
+            link = joint.parent
+        return tuple(reversed(joints))
+
+    @property
+    def mass(self) -> float:
+        """Mass of all links in [kg]."""
+        return sum(link.mass for link in self.links)
+
+
+def parse_urdf(data: bytes | str, file: str = "model.urdf") -> RobotModel:
+    """The model in a URDF; ``file`` is only named in errors. Meshes become capsules."""
+    root = _xml(data, file)
+    colors = {m.get("name"): _rgba(m, file) for m in root.findall("material") if m.find("color") is not None}
+    links, meshes = {}, {}
+    for element in root.findall("link"):
+        name = _name(element, "link", file, links)
+        links[name], meshes[name] = _link(element, name, colors, file)
+    joints = {}
+    for element in root.findall("joint"):
+        name = _name(element, "joint", file, joints)
+        joints[name] = _joint(element, name, links, file)
+    if not links:
+        raise RobotDescriptionError(f"{file}: expected at least one <link>, found none")
+    base, ordered = _tree(links, joints, file)
+    model = RobotModel(root.get("name") or "robot", tuple(links.values()), ordered, base)
+    return replace(model, links=tuple(_with_capsules(model, link) if meshes[link.name] else link
+                                      for link in model.links), _index={})
+
+
+# ------------------------------------------------------------------------------------------------- XML elements
+def _xml(data: bytes | str, file: str) -> ElementTree.Element:
+    try:
+        root = ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise RobotDescriptionError(f"{file}: expected XML, but it cannot be parsed: {error}") from None
+    if root.tag != "robot":
+        raise RobotDescriptionError(f"{file}: expected a URDF with <robot> as its root, got <{root.tag}>")
+    if any(str(e.tag).startswith(("{http://www.ros.org/wiki/xacro", "{http://ros.org/wiki/xacro"))
+           for e in root.iter()):
+        raise RobotDescriptionError(f"{file}: expected a plain URDF, got a xacro; run `xacro {file} > robot.urdf`")
+    return root
+
+
+def _name(element: ElementTree.Element, kind: str, file: str, known: dict) -> str:
+    name = element.get("name")
+    if not name:
+        raise RobotDescriptionError(f"{file}: a <{kind}> has no name; give it a unique one")
+    if name in known:
+        raise RobotDescriptionError(f"{file}: {kind} {name!r} is defined twice; rename one of them")
+    return name
+
+
+def _numbers(text: str | None, count: int, where: str) -> np.ndarray:
+    """``count`` finite numbers of a text; zeros if there is none."""
+    if text is None:
+        return np.zeros(count)
+    try:
+        values = np.array([float(part) for part in text.split()])
+    except ValueError:
+        raise RobotDescriptionError(f"{where}: expected {count} number(s), got {text!r}") from None
+    if values.shape != (count,) or not np.isfinite(values).all():
+        raise RobotDescriptionError(f"{where}: expected {count} finite number(s), got {text!r}")
+    return values
+
+
+def _number(element: ElementTree.Element | None, key: str, where: str, default: float | None = None) -> float | None:
+    if element is None or element.get(key) is None:
+        return default
+    return float(_numbers(element.get(key), 1, f"{where}: {key}")[0])
+
+
+def _origin(element: ElementTree.Element, where: str) -> tuple[np.ndarray, np.ndarray]:
+    origin = element.find("origin")
+    if origin is None:
+        return np.zeros(3), np.eye(3)
+    xyz = _numbers(origin.get("xyz"), 3, f"{where}: origin xyz")
+    rpy = _numbers(origin.get("rpy"), 3, f"{where}: origin rpy")
+    return xyz, rotations.matrix(rotations.from_rpy(rpy))
+
+
+def _rgba(material: ElementTree.Element, file: str) -> tuple[float, float, float, float]:
+    r, g, b, a = _numbers(material.find("color").get("rgba"), 4, f"{file}: material {material.get('name')!r}: rgba")
+    return float(r), float(g), float(b), float(a)
+
+
+def _link(element: ElementTree.Element, name: str, colors: dict, file: str) -> tuple[Link, bool]:
+    """The link, and whether meshes have to be replaced."""
+    where = f"{file}: link {name!r}"
+    mass, com, inertia = 0.0, np.zeros(3), np.zeros((3, 3))
+    inertial = element.find("inertial")
+    if inertial is not None:
+        com, rotation = _origin(inertial, f"{where}: inertial")
+        mass = _number(inertial.find("mass"), "value", f"{where}: mass", 0.0)
+        tensor = inertial.find("inertia")
+        xx, xy, xz, yy, yz, zz = (_number(tensor, key, f"{where}: inertia", 0.0)
+                                  for key in ("ixx", "ixy", "ixz", "iyy", "iyz", "izz"))
+        inertia = rotation @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ rotation.T
+        if mass < 0.0:
+            raise RobotDescriptionError(f"{where}: mass must be zero or more, got {mass:g} kg")
+    visuals = [_geom(e, False, colors, where, file) for e in element.findall("visual")]
+    collisions = [_geom(e, True, colors, where, file) for e in element.findall("collision")]
+    mesh = None in visuals and not any(collisions) or None in collisions
+    solid = [geom for geom in collisions if geom is not None]
+    drawn = [geom for geom in visuals if geom is not None]
+    solid = [replace(geom, rgba=next((v.rgba for v in drawn if _same(v, geom)), drawn[0].rgba if drawn else geom.rgba))
+             for geom in solid]
+    geoms = solid + [v for v in drawn if not any(_same(v, geom) for geom in solid)]
+    return Link(name, mass, com, inertia, tuple(geoms)), mesh
+
+
+def _geom(element: ElementTree.Element, collision: bool, colors: dict, where: str, file: str) -> Geom | None:
+    """A primitive; None for a mesh."""
+    where = f"{where}: {element.tag}"
+    shape = next(iter(element.find("geometry") if element.find("geometry") is not None else ()), None)
+    if shape is None:
+        raise RobotDescriptionError(f"{where}: expected a <geometry> with a shape in it, found none")
+    if shape.tag == "mesh":
+        return None
+    if shape.tag == "box":
+        size = tuple(_numbers(shape.get("size"), 3, f"{where}: box size"))
+    elif shape.tag == "sphere":
+        size = (_number(shape, "radius", f"{where}: sphere", 0.0),)
+    elif shape.tag in ("cylinder", "capsule"):
+        size = tuple(_number(shape, key, f"{where}: {shape.tag}", 0.0) for key in ("radius", "length"))
+    else:
+        raise RobotDescriptionError(f"{where}: unknown shape <{shape.tag}>; known: box, capsule, cylinder, mesh, sphere")
+    if min(size) <= 0.0:
+        raise RobotDescriptionError(f"{where}: {shape.tag} size must be over zero, got {size}")
+    material, rgba = element.find("material"), _GREY
+    if material is not None:
+        rgba = _rgba(material, file) if material.find("color") is not None else colors.get(material.get("name"), _GREY)
+    xyz, rotation = _origin(element, where)
+    return Geom(shape.tag, tuple(float(s) for s in size), xyz, rotation, rgba, collision)
+
+
+def _same(a: Geom, b: Geom) -> bool:
+    return (a.kind == b.kind and a.size == b.size and np.allclose(a.xyz, b.xyz)
+            and np.allclose(a.rotation, b.rotation))
+
+
+def _joint(element: ElementTree.Element, name: str, links: dict, file: str) -> UrdfJoint:
+    where = f"{file}: joint {name!r}"
+    kind = element.get("type")
+    if kind not in (*MOVABLE, "fixed"):
+        raise RobotDescriptionError(f"{where}: unknown type {kind!r}; known: continuous, fixed, prismatic, revolute")
+    ends = {}
+    for end in ("parent", "child"):
+        link = element.find(end)
+        ends[end] = link.get("link") if link is not None else None
+        if ends[end] not in links:
+            raise RobotDescriptionError(f"{where}: {end} link {ends[end]!r} is not defined; add <link> or correct it")
+    axis_element = element.find("axis")
+    axis = _numbers(axis_element.get("xyz"), 3, f"{where}: axis") if axis_element is not None else np.array([1., 0, 0])
+    if kind != "fixed":
+        if np.linalg.norm(axis) < 1e-9:
+            raise RobotDescriptionError(f"{where}: axis must not be zero, got {axis.tolist()}")
+        axis = axis / np.linalg.norm(axis)
+    limit, dynamics = element.find("limit"), element.find("dynamics")
+    lower, upper = (_number(limit, key, f"{where}: limit", None) for key in ("lower", "upper"))
+    if lower is not None and upper is not None and lower > upper:
+        raise RobotDescriptionError(f"{where}: lower limit {lower:g} is over the upper limit {upper:g}; swap them")
+    bounded = kind != "continuous" and limit is not None and (lower is not None or upper is not None)
+    xyz, rotation = _origin(element, where)
+    return UrdfJoint(
+        name, kind, ends["parent"], ends["child"], xyz, rotation, axis,
+        lower=(lower or 0.0) if bounded else -np.inf, upper=(upper or 0.0) if bounded else np.inf,
+        velocity=_number(limit, "velocity", f"{where}: limit"), effort=_number(limit, "effort", f"{where}: limit"),
+        damping=_number(dynamics, "damping", f"{where}: dynamics", 0.0),
+        friction=_number(dynamics, "friction", f"{where}: dynamics", 0.0),
+        mimic=element.find("mimic") is not None)
+
+
+# ------------------------------------------------------------------------------------------------- tree
+def _tree(links: dict, joints: dict, file: str) -> tuple[str, tuple[UrdfJoint, ...]]:
+    """Root link and joints in topological order."""
+    carried: dict[str, UrdfJoint] = {}
+    for joint in joints.values():
+        if joint.child in carried:
+            raise RobotDescriptionError(f"{file}: link {joint.child!r} has two parent joints, "
+                                        f"{carried[joint.child].name!r} and {joint.name!r}; a URDF must be a tree")
+        carried[joint.child] = joint
+    roots = [name for name in links if name not in carried]
+    if not roots:
+        raise RobotDescriptionError(f"{file}: the links form a loop ({', '.join(list(links)[:4])}...); "
+                                    "a URDF must be a tree with one root link")
+    if len(roots) > 1:
+        raise RobotDescriptionError(f"{file}: expected one root link, got {', '.join(roots)}; "
+                                    "connect them with fixed joints")
+    ordered: list[UrdfJoint] = []
+    frontier = [roots[0]]
+    while frontier:
+        link = frontier.pop(0)
+        found = [joint for joint in joints.values() if joint.parent == link]
+        ordered += found
+        frontier += [joint.child for joint in found]
+    if len(ordered) != len(joints):
+        loop = sorted(set(joints) - {joint.name for joint in ordered})
+        raise RobotDescriptionError(f"{file}: joints {', '.join(loop)} form a loop; a URDF must be a tree")
+    return roots[0], tuple(ordered)
+
+
+# ------------------------------------------------------------------------------------------------- meshes
+def _with_capsules(model: RobotModel, link: Link) -> Link:
+    """The link with capsules from its origin to each joint it carries in place of its meshes."""
+    ends = [joint.xyz for joint in model.children(link.name) if np.linalg.norm(joint.xyz) > 0.02]
+    if not ends:
+        ends = [2 * link.com if np.linalg.norm(link.com) > 0.02 else np.array([0.0, 0.0, 0.02])]
+    share = max(link.mass, 0.1) / len(ends)
+    capsules = []
+    for end in ends:
+        length = float(np.linalg.norm(end))
+        radius = float(np.clip(np.sqrt(share / (_DENSITY * np.pi * length)), 0.01, 0.07))
+        capsules.append(Geom("capsule", (radius, length), end / 2, _z_to(end / length)))
+    return replace(link, geoms=link.geoms + tuple(capsules))
+
+
+def _z_to(direction: np.ndarray) -> np.ndarray:
+    """The smallest rotation that takes z to ``direction``."""
+    axis = np.cross([0.0, 0.0, 1.0], direction)
+    sine = np.linalg.norm(axis)
+    if sine < 1e-12:
+        return np.diag([1.0, np.sign(direction[2]), np.sign(direction[2])])
+    return rotations.matrix(rotations.from_axis_angle(axis / sine * np.arctan2(sine, direction[2])))
+
+
+# ------------------------------------------------------------------------------------------------- simplification
+def simplify(model: RobotModel, actuated: tuple[str, ...], locked: dict[str, float] | None = None,
+             file: str = "model.urdf") -> RobotModel:
+    """The model with only ``actuated`` joints: every other joint is frozen and its child merged into the parent."""
+    bodies = {model.root: [(model.link(model.root), np.zeros(3), np.eye(3))]}
+    owner = {model.root: (model.root, np.zeros(3), np.eye(3))}
+    joints = []
+    for joint in model.joints:
+        body, xyz, rotation = owner[joint.parent]
+        offset, turn = _at(joint, 0.0 if joint.name in actuated else (locked or {}).get(joint.name, 0.0))
+        offset, turn = xyz + rotation @ offset, rotation @ turn
+        if joint.name in actuated:
+            joints.append(replace(joint, parent=body, xyz=offset, rotation=turn))
+            owner[joint.child] = (joint.child, np.zeros(3), np.eye(3))
+            bodies[joint.child] = [(model.link(joint.child), np.zeros(3), np.eye(3))]
+        else:
+            owner[joint.child] = (body, offset, turn)
+            bodies[body].append((model.link(joint.child), offset, turn))
+    links = tuple(_merge(name, parts) for name, parts in bodies.items())
+    checked = tuple(link if link.name == model.root and joints else check_inertia(link, file) for link in links)
+    return RobotModel(model.name, checked, tuple(joints), model.root)
+
+
+def frame_in_body(model: RobotModel, frame: str, actuated: tuple[str, ...], locked: dict[str, float]
+                  ) -> tuple[str, np.ndarray, np.ndarray]:
+    """The body of the simplified model that carries link ``frame``, and the frame's pose (xyz, rotation) in it."""
+    xyz, rotation, link = np.zeros(3), np.eye(3), frame
+    while (joint := model.parent_joint(link)) is not None and joint.name not in actuated:
+        offset, turn = _at(joint, locked.get(joint.name, 0.0))
+        xyz, rotation, link = offset + turn @ xyz, turn @ rotation, joint.parent
+    return link, xyz, rotation
+
+
+def _at(joint: UrdfJoint, value: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pose of the child in the parent with the joint at ``value``."""
+    if joint.type == "prismatic":
+        return joint.xyz + joint.rotation @ (joint.axis * value), joint.rotation
+    turn = rotations.matrix(rotations.from_axis_angle(joint.axis * value)) if joint.type != "fixed" else np.eye(3)
+    return joint.xyz, joint.rotation @ turn
+
+
+def _merge(name: str, parts: list[tuple[Link, np.ndarray, np.ndarray]]) -> Link:
+    """One rigid body of several, by the parallel axis theorem."""
+    mass = sum(link.mass for link, _, _ in parts)
+    centres = [xyz + rotation @ link.com for link, xyz, rotation in parts]
+    com = sum(link.mass * c for (link, _, _), c in zip(parts, centres)) / mass if mass > 0 else centres[0]
+    inertia = np.zeros((3, 3))
+    for (link, _, rotation), centre in zip(parts, centres):
+        if link.mass > 0.0:  # engines ignore the inertia of a massless frame, and so does this
+            d = centre - com
+            inertia += rotation @ link.inertia @ rotation.T + link.mass * (d @ d * np.eye(3) - np.outer(d, d))
+    geoms = tuple(replace(g, xyz=xyz + rotation @ g.xyz, rotation=rotation @ g.rotation)
+                  for link, xyz, rotation in parts for g in link.geoms)
+    return Link(name, mass, com, inertia, geoms)
+
+
+def check_inertia(link: Link, file: str = "model.urdf") -> Link:
+    """A moving link with a physical mass and inertia: rounding is repaired with a warning, the rest is an error."""
+    where = f"{file}: link {link.name!r}"
+    if link.mass <= 0.0:
+        raise RobotDescriptionError(f"{where}: a moving link needs a mass over zero, got {link.mass:g} kg")
+    values, axes = np.linalg.eigh(link.inertia)
+    if values[2] <= 0.0:
+        raise RobotDescriptionError(f"{where}: a moving link needs an inertia over zero, got diagonal "
+                                    f"{np.diag(link.inertia).tolist()} kg m2; take it from CAD or a solid's formula")
+    if values[0] <= 0.0:
+        raise RobotDescriptionError(f"{where}: inertia must be positive definite, its principal values are "
+                                    f"{_list(values)} kg m2; check signs and off-diagonal terms")
+    excess = values[2] - values[0] - values[1]
+    if excess <= 1e-9 * values[2]:
+        return link
+    if excess > 0.10 * values[2]:
+        raise RobotDescriptionError(f"{where}: no rigid body has the principal inertias {_list(values)} kg m2 (one "
+                                    "exceeds the sum of the other two); correct them")
+    warnings.warn(f"{where}: principal inertia {values[2]:.6g} kg m2 exceeded the sum of the other two by "
+                  f"{excess:.2g}; lowered to that sum", RobotDescriptionWarning, stacklevel=2)
+    return replace(link, inertia=axes @ np.diag([values[0], values[1], values[0] + values[1]]) @ axes.T)
+
+
+def _list(values: np.ndarray) -> str:
+    return ", ".join(f"{v:.4g}" for v in values)
+
+
+def is_finger(joint: UrdfJoint) -> bool:
+    """Whether a joint looks like a gripper's: it mimics another, or its name says so."""
+    return joint.mimic or re.search(r"finger|gripper|knuckle|jaw|thumb|claw", joint.name, re.IGNORECASE) is not None
