@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,8 @@ from sim2real.deployment.safety import count_violations
 from sim2real.evaluation.statistics import smoothness
 from sim2real.evaluation.twins import TwinPlan
 from sim2real.simulators import Simulator, make_simulator
+
+OnStep = Callable[[Simulator, np.ndarray], None]
 
 
 @dataclass
@@ -42,31 +45,33 @@ class Episodes:
     trace: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def run_episodes(bundle: Bundle, engine: str, seeds: np.ndarray, twins: TwinPlan, *, record: bool = False,
-                 simulator: Simulator | None = None) -> Episodes:
+def run_episodes(bundle: Bundle, engine: str, seeds: np.ndarray, twins: TwinPlan | np.ndarray, *,
+                 record: bool = False, simulator: Simulator | None = None, on_step: OnStep | None = None) -> Episodes:
     """Run one episode for each of ``seeds``, all at once; an episode depends only on its own seed.
 
     Args:
         bundle: The deployed policy with its robot and task.
         engine: Engine of the twins.
         seeds: Non-negative integers, shape (n,).
-        twins: Where the twins' parameters come from.
+        twins: Where the twins' parameters come from, or the values themselves, shape (n, P).
         record: Keep the traces.
         simulator: One of ``n`` simulations to use again, instead of a new one.
+        on_step: Called after each step with the simulator and the goals, to draw pictures of it.
     """
     sim = simulator or make_simulator(engine, bundle.robot, len(seeds), seed=0)
     try:
-        return _run(bundle, sim, np.asarray(seeds), twins, record)
+        return _run(bundle, sim, np.asarray(seeds), twins, record, on_step)
     finally:
         if simulator is None:
             sim.close()
 
 
-def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan, record: bool) -> Episodes:
+def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan | np.ndarray, record: bool,
+         on_step: OnStep | None) -> Episodes:
     task, n, period = bundle.task, len(seeds), sim.control_period
     sim.identify(seeds)
-    sampler = twins.sampler(sim.space, seeds)
-    values = sampler.episode(np.arange(n), np.zeros(n, int))
+    sampler = twins.sampler(sim.space, seeds) if isinstance(twins, TwinPlan) else None
+    values = np.array(twins, float) if sampler is None else sampler.episode(np.arange(n), np.zeros(n, int))
     drawn = values.copy()  # before pushes and gusts write into it
     sim.set_parameters(None, values)
     goal = task.sample_goal(rng.uniform(0, seeds, 0, "goal", task.goal_uniforms))
@@ -82,13 +87,15 @@ def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan, rec
     for k in range(task.episode_steps):
         decision = runner.step(sim.state(), k * period)
         held += int(np.sum(np.asarray(decision.mode) != "ACTIVE"))
-        if sampler.advance(values, sim.time):
+        if sampler is not None and sampler.advance(values, sim.time):
             sim.set_parameters(None, values)
         sim.step(decision.command)
         truth = sim.true_state()
         errors.append(task.error(truth, goal, sim.time))
         failed |= task.failed(truth, goal, sim.time)
         commands.append(decision.command.copy())
+        if on_step:
+            on_step(sim, goal)
         if record:
             positions.append((truth.joint_position if bundle.robot.kind == "arm" else truth.position).copy())
 
