@@ -1,0 +1,111 @@
+"""What the verbs print: JSON for programs, tables and progress bars for people.
+
+Results go to standard output, everything else (progress, notes) to standard error, so that ``--json`` output can be
+piped. rich is imported only where something is drawn.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+
+def plain(value: Any) -> Any:
+    """The value as JSON knows it: arrays become lists, dataclasses and paths text, NaN and infinity null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if hasattr(value, "tolist"):  # numpy scalars and arrays, without importing numpy
+        return plain(value.tolist())
+    return str(value)
+
+
+def print_json(value: Any) -> None:
+    """One line of strict JSON on standard output."""
+    print(json.dumps(plain(value), allow_nan=False), flush=True)
+
+
+def say(text: str = "") -> None:
+    """A result for people, on standard output."""
+    print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Something worth knowing beside the result, on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "",
+                styles: dict[str, str] | None = None) -> None:
+    """A table on standard output, as wide as it needs when piped.
+
+    Args:
+        columns: Headings; one that ends in ``>`` is aligned right.
+        rows: Cells, anything that has a str.
+        title: A line above it.
+        styles: Cell text -> rich style, such as ``{"ok": "green"}``.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(soft_wrap=False, highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        right = column.endswith(">")
+        table.add_column(column.rstrip(">"), justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell), style=(styles or {}).get(str(cell), "")) for cell in row))
+    console.print(table)
+
+
+@contextlib.contextmanager
+def progress_bar(title: str, total: float, *, enabled: bool = True) -> Iterator[Callable[..., None]]:
+    """A progress bar with the time left, on standard error; yields ``update(done, text="")``.
+
+    Where standard error is no terminal, a line is written at each tenth of the way instead.
+    """
+    if not enabled:
+        yield lambda done, text="": None
+    elif sys.stderr.isatty():
+        with _drawn_bar(title, total) as update:
+            yield update
+    else:
+        yield _logged_bar(title, total)
+
+
+@contextlib.contextmanager
+def _drawn_bar(title: str, total: float) -> Iterator[Callable[..., None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
+               TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
+        task = progress.add_task(title, total=total, note="")
+        yield lambda done, text="": progress.update(task, completed=done, note=text)
+
+
+def _logged_bar(title: str, total: float) -> Callable[..., None]:
+    last = 0
+
+    def update(done: float, text: str = "") -> None:
+        nonlocal last
+        tenth = int(10 * done / total) if total > 0 else 10
+        if tenth > last:
+            last = tenth
+            note(f"{title}: {10 * tenth} %{'  ' + text if text else ''}")
+
+    return update
