@@ -29,6 +29,8 @@ class Simulator(abc.ABC):
         command_size: Columns of a command: joints of an arm [rad], or 4 for a drone
             (collective thrust [N], body rates [rad/s]).
         time: Time since reset in [s], shape (num_sims,).
+        unstable: Simulations that the engine could not integrate since their last reset, shape (num_sims,). They
+            stand still in their last finite state; the others are not affected.
     """
 
     engine = ""
@@ -47,6 +49,7 @@ class Simulator(abc.ABC):
         self.substep = robot.control_period / self.num_substeps
         self.command_size = robot.num_joints if robot.kind == "arm" else 4
         self.time = np.zeros(num_sims)
+        self.unstable = np.zeros(num_sims, bool)
         self.all_ids = np.arange(num_sims)
         self._steps = np.zeros(num_sims, np.int64)  # never reset: the counter of the noise streams
         self._commands = CommandEffects(self.space, num_sims, self.command_size, seed)
@@ -71,6 +74,7 @@ class Simulator(abc.ABC):
         if noise_counter is not None:
             self._steps[ids] = noise_counter
         self.time[ids] = 0.0
+        self.unstable[ids] = False
         self._write(ids, state)
         rest = self.rest_command(state)
         self._commands.reset(ids, rest)

@@ -86,6 +86,7 @@ class SensorEffects:
         """Restart ``ids`` as if they had been in ``truth`` (their states only) for ever."""
         packed = self._pack(truth)
         self._ring[:, ids] = packed
+        self.measured = self.measured.copy()  # whoever holds the last report keeps it
         self.measured[ids] = self._report(packed, truth.time, values[ids], self._sims[ids], counter[ids])
 
     def record(self, truth: RobotState, values: np.ndarray, counter: np.ndarray) -> None:

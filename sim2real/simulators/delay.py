@@ -1,0 +1,49 @@
+"""Dead time between a command and its effect, the same for every engine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class DelayLine:
+    """Commands of the last control periods; tells which are in force during the next one.
+
+    A command acts at the first integration step at or after its dead time (zero-order hold). With the dead time
+    ``m`` whole periods and ``switch`` steps, a period starts under command ``k - m - 1`` and goes over to ``k - m``
+    at step ``switch``.
+
+    Args:
+        num_sims, size: Simulations and columns of a command.
+        num_substeps, substep: Integration steps in a control period, and their length in [s].
+        longest: Largest dead time in [s] that will ever be asked for.
+    """
+
+    def __init__(self, num_sims: int, size: int, num_substeps: int, substep: float, longest: float):
+        self._num_substeps, self._substep = num_substeps, substep
+        self._most = int(np.ceil(longest / substep)) + 1
+        self._ring = np.zeros((self._most // num_substeps + 2, num_sims, size))
+        self._sims = np.arange(num_sims)
+        self._none = np.zeros(num_sims, int)
+        self._head = 0
+
+    def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
+        """Restart ``ids`` as if ``command`` (len(ids), size) had always been given."""
+        self._ring[:, ids] = command
+
+    def push(self, command: np.ndarray, delay: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Take in the command of this period, (n, size), with its dead time in [s], (n,).
+
+        Returns:
+            ``before`` (n, size), ``after`` (n, size) and ``switch`` (n,): ``before`` is in force during steps
+            0 .. switch - 1 of this period, ``after`` from step ``switch`` on.
+        """
+        depth = len(self._ring)
+        self._head = (self._head - 1) % depth
+        self._ring[self._head] = command
+        if not delay.any():
+            return command, command, self._none
+        # 1e-6 of a step: a dead time of n steps written in floating point is n steps, not n + 1
+        steps = np.minimum(np.ceil(delay / self._substep - 1e-6).astype(int), self._most)
+        periods, switch = np.divmod(steps, self._num_substeps)
+        newest = self._head + periods
+        return self._ring[(newest + 1) % depth, self._sims], self._ring[newest % depth, self._sims], switch

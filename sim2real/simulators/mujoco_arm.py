@@ -1,0 +1,152 @@
+"""Arms on MuJoCo's batch engine: every parameter is a per-simulation model field, a control period is one C call."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+from mujoco import batch as mujoco_batch
+
+from sim2real.robots import RobotDescription
+from sim2real.simulators import scene
+from sim2real.simulators.arm_values import ArmValues, breakaway
+from sim2real.simulators.base import Simulator
+from sim2real.simulators.delay import DelayLine
+from sim2real.simulators.mujoco_render import MujocoCameras
+from sim2real.types import RobotState
+
+_RUNAWAY = 1e6  # [rad], [rad/s] beyond which a simulation counts as unstable
+
+
+class MujocoArm(Simulator):
+    """See ``Simulator``. Set-point lag, dead time within a period, servo and friction are native to MuJoCo."""
+
+    engine = "mujoco"
+
+    def __init__(self, robot: RobotDescription, num_sims: int, *, seed: int = 0, threads: int = 0):
+        super().__init__(robot, num_sims, seed=seed, threads=threads)
+        model = scene.arm_model(robot)
+        self.model = model
+        self.batch = mujoco_batch.Batch(model, num_sims, threads)
+        joints = [model.joint(name).id for name in robot.joint_names]
+        self._columns = _slice(model.jnt_dofadr[joints])  # qpos = dof address: hinges and slides only
+        self._links = np.array([model.body(link.name).id for link in robot.moving_links])
+        self._payload, tool = model.body(scene.PAYLOAD).id, model.body(scene.TOOL).id
+        self._geoms = np.flatnonzero(model.geom_contype)
+        bind, longest = self.batch.bind, sum(self.space[name].physical_high for name in
+                                             ("actuator_delay", "control_jitter"))
+        self._qpos, self._qvel, self._set_point, self._ctrl = bind("qpos"), bind("qvel"), bind("act"), bind("ctrl")
+        # history of an actuator: two words, the samples' times, the samples
+        self._past = bind("history").reshape(num_sims, robot.num_joints, -1)[:, :, 2 + self.num_substeps:]
+        self._push = bind("xfrc_applied")[:, tool, :3]
+        self._line = DelayLine(num_sims, self.command_size, self.num_substeps, self.substep, longest)
+        self._fields = {name: self.batch.expand(name) for name in (
+            "body_mass", "body_inertia", "body_pos", "dof_damping", "dof_frictionloss", "dof_armature",
+            "actuator_gainprm", "actuator_biasprm", "actuator_dynprm", "actuator_forcerange", "actuator_delay",
+            "geom_friction", "opt.gravity")}
+        self._friction = np.zeros((num_sims, robot.num_joints))
+        self._stiction = np.zeros(num_sims)
+        self._force = slice(self.space.column("external_force_x"), self.space.column("external_force_z") + 1)
+        self._cameras: MujocoCameras | None = None
+        self._closed = False
+        self._apply(self.all_ids)
+        self.reset()
+
+    def _apply(self, ids: np.ndarray) -> None:
+        v, f, model = ArmValues.of(self.robot, self.space, self.values[ids]), self._fields, self.model
+        rows, dofs = ids[:, None], np.arange(self.model.nv)[self._columns]
+        f["body_mass"][rows, self._links] = model.body_mass[self._links] * v.link_scale
+        f["body_inertia"][rows, self._links] = model.body_inertia[self._links] * v.link_scale[:, :, None]
+        f["body_mass"][ids, self._payload] = v.payload_mass
+        f["body_pos"][ids, self._payload] = v.payload_position
+        f["dof_damping"][rows, dofs] = v.damping
+        f["dof_frictionloss"][rows, dofs] = self._friction[ids] = v.friction
+        f["dof_armature"][rows, dofs] = v.armature
+        f["actuator_gainprm"][ids, :, 0] = v.stiffness
+        f["actuator_biasprm"][ids, :, 1] = -v.stiffness
+        f["actuator_biasprm"][ids, :, 2] = -v.damping_gain
+        f["actuator_dynprm"][ids, :, 0] = v.time_constant[:, None]
+        f["actuator_forcerange"][ids, :, 0] = -v.effort
+        f["actuator_forcerange"][ids, :, 1] = v.effort
+        f["geom_friction"][rows, self._geoms, 0] = v.contact_friction[:, None]
+        f["opt.gravity"][ids] = v.gravity
+        self._stiction[ids] = v.stiction
+        self.batch.set_const(ids)
+
+    def _write(self, ids: np.ndarray, state: RobotState) -> None:
+        self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        rows = np.zeros((len(ids), self.model.nv))
+        rows[:, self._columns] = state.joint_position
+        self._qpos[ids] = rows
+        rows[:, self._columns] = state.joint_velocity
+        self._qvel[ids] = rows
+
+    def _reset_actuators(self, ids: np.ndarray, command: np.ndarray) -> None:
+        self._line.reset(ids, command)
+        self._set_point[ids] = command
+        self._ctrl[ids] = command
+
+    def _advance(self, command: np.ndarray, delay: np.ndarray) -> None:
+        before, after, switch = self._line.push(command, delay)
+        self._ctrl[:] = after
+        if switch.any():
+            self._past[:] = before[:, :, None]
+        # half a step early, so that the engine's comparison of times is never a tie
+        self._fields["actuator_delay"][:] = np.where(switch > 0, (switch - 0.5) * self.substep, 0.0)[:, None]
+        self._push[:] = self.values[:, self._force]
+        if not self._stiction.any():
+            failed = self._integrate(self.num_substeps)
+        else:
+            failed = self._slip_stick()
+        sound = (np.abs(self._qpos) < _RUNAWAY) & (np.abs(self._qvel) < _RUNAWAY)  # false for nan
+        if failed or not sound.all():
+            self._stop(np.union1d(failed, np.flatnonzero(~sound.all(axis=1))).astype(int))
+
+    def _integrate(self, nstep: int) -> list[int]:
+        """The simulations in which MuJoCo raised an error; the others have advanced."""
+        try:
+            self.batch.step(nstep=nstep)
+        except mujoco_batch.SimulationError as error:
+            return list(error.ids)
+        return []
+
+    def _slip_stick(self) -> list[int]:
+        """A control period with friction that depends on velocity: taken anew at every integration step."""
+        loss, failed = self._fields["dof_frictionloss"], []
+        for _ in range(self.num_substeps):
+            loss[:, self._columns] = breakaway(self._friction, self._stiction, self._qvel[:, self._columns])
+            failed += self._integrate(1)
+        loss[:, self._columns] = self._friction
+        return failed
+
+    def _stop(self, ids: np.ndarray) -> None:
+        """Mark ``ids`` as unstable and let them stand in the last finite state."""
+        last = self.true_state()[ids]
+        last.joint_velocity[:] = 0.0
+        self._write(ids, last)
+        self._reset_actuators(ids, self.rest_command(last))
+        self.unstable[ids] = True
+
+    def _read(self) -> RobotState:
+        state = RobotState.zeros(self.num_sims, self.robot.num_joints)
+        state.joint_position[:] = self._qpos[:, self._columns]
+        state.joint_velocity[:] = self._qvel[:, self._columns]
+        return state
+
+    def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
+        if self._cameras is None or self._cameras.size != tuple(size):
+            self._release_cameras()
+            self._cameras = MujocoCameras(self.model, tuple(size))
+        return self._cameras.render(self.batch, camera, self.all_ids if ids is None else np.asarray(ids))
+
+    def close(self) -> None:
+        self._release_cameras()
+
+    def _release_cameras(self) -> None:
+        if self._cameras is not None:
+            self._cameras.close()
+            self._cameras = None
+
+
+def _slice(index: np.ndarray) -> np.ndarray | slice:
+    """``index`` as a slice where it is 0, 1, 2, ...: a slice makes a view, an array a copy."""
+    return slice(None) if np.array_equal(index, np.arange(len(index))) else np.asarray(index)

@@ -1,0 +1,70 @@
+"""Pictures of simulations in a MuJoCo batch, without a screen."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+
+import mujoco
+import numpy as np
+from mujoco import batch as mujoco_batch
+
+from sim2real.errors import BadInputError, MissingDependencyError, unknown
+
+
+class MujocoCameras:
+    """One renderer for pictures of ``size`` (height, width) of any simulation of a batch.
+
+    Raises:
+        MissingDependencyError: This machine has no OpenGL.
+    """
+
+    def __init__(self, model: mujoco.MjModel, size: tuple[int, int]):
+        largest = (int(model.vis.global_.offheight), int(model.vis.global_.offwidth))
+        if not (1 <= size[0] <= largest[0] and 1 <= size[1] <= largest[1]):
+            raise BadInputError(f"expected a picture of at most {largest} (height, width), got {size}")
+        self.size = size
+        self._names = [model.camera(i).name for i in range(model.ncam)]
+        self._model = copy.copy(model)  # takes the parameters of the simulation that is drawn
+        self._data = mujoco.MjData(self._model)
+        try:
+            _use_egl()
+            self._renderer = mujoco.Renderer(self._model, *size)
+        # AttributeError is what PyOpenGL raises where a library of OpenGL is missing
+        except (ImportError, AttributeError, RuntimeError, mujoco.FatalError) as error:
+            raise MissingDependencyError(
+                "rendering with MuJoCo needs OpenGL without a screen: install the Debian packages libegl1 and "
+                f"libgl1-mesa-dri, and set MUJOCO_GL=egl if a display is set but dead ({error})") from error
+
+    def render(self, batch: mujoco_batch.Batch, camera: str, ids: np.ndarray) -> np.ndarray:
+        """Pictures (len(ids), height, width, 3) uint8 from ``camera``."""
+        if camera not in self._names:
+            raise BadInputError(unknown("camera", camera, self._names))
+        out = np.empty((len(ids), *self.size, 3), np.uint8)
+        for picture, i in zip(out, ids, strict=True):
+            batch.get_model(int(i), self._model)
+            batch.get_data(int(i), self._data)
+            mujoco.mj_kinematics(self._model, self._data)
+            mujoco.mj_camlight(self._model, self._data)
+            self._renderer.update_scene(self._data, camera)
+            picture[:] = self._renderer.render()
+        return out
+
+    def close(self) -> None:
+        """Free the OpenGL context; closing twice is fine."""
+        self._renderer.close()
+
+
+def _use_egl() -> None:
+    """EGL as MuJoCo's way to OpenGL where nothing else was asked for and no display is there.
+
+    MuJoCo reads MUJOCO_GL when it is imported, and on a machine without EGL that import then fails as a whole; so the
+    choice is made here, once a picture is wanted.
+    """
+    if os.environ.get("MUJOCO_GL") or os.environ.get("DISPLAY") or not sys.platform.startswith("linux"):
+        return
+    from mujoco.egl import GLContext
+    from mujoco.rendering.classic import gl_context
+
+    gl_context.GLContext = GLContext

@@ -1,0 +1,277 @@
+"""Rotors of a drone, from the command to the forces on its body: the same code for every engine.
+
+Command (collective thrust, body rates) -> dead time -> firmware rate loop and mixer -> motor lag -> thrust, torque, drag.
+Equations, sources and conventions are in docs/drones.md. Arrays are component-first, (components, simulations), so that
+one numpy call works on contiguous memory; only element-wise operations are used, so that a simulation's numbers do not
+depend on how many others there are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim2real.parameters import ParameterSpace
+from sim2real.robots import RobotDescription
+
+INTEGRAL_SHARE = 0.3  # largest integral term of the rate loop, over what the rotors can do in hover
+
+
+def body_properties(robot: RobotDescription, space: ParameterSpace,
+                    values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mass (n,) [kg], centre of mass (n, 3) [m] and principal inertia about it (n, 3) [kg m2], payload included.
+
+    The payload is a point straight under (or over) the vehicle's own centre of mass, so the axes stay principal.
+    """
+    def column(name):
+        return values[:, space.column(name)]
+
+    own, load = column("mass"), column("payload_mass")
+    com = robot.model.link(robot.model.root).com + np.stack([column(f"com_{a}") for a in "xyz"], axis=1)
+    inertia = np.stack([column(f"inertia_{a}{a}") for a in "xyz"], axis=1)
+    mass = own + load
+    arm = column("payload_offset_z") - com[:, 2]
+    com[:, 2] += load / mass * arm
+    inertia[:, :2] += (own * load / mass * arm**2)[:, None]  # parallel axes of two points: reduced mass * distance^2
+    return mass, com, inertia
+
+
+class DelayLine:
+    """Commands on their way: at time t the newest one given at or before t - delay is in force (zero-order hold)."""
+
+    def __init__(self, num_sims: int, size: int, substep: float, num_substeps: int, longest: float):
+        depth = int(np.ceil(longest / (substep * num_substeps))) + 2
+        self._substep, self._num_substeps = substep, num_substeps
+        self._ring = np.zeros((depth, size, num_sims))
+        self._wait = np.zeros((depth, num_sims))  # substeps until a command arrives
+        self._head = 0
+        self._ticks = np.arange(num_substeps)[:, None]
+
+    def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
+        """Restart ``ids`` as if ``command`` (len(ids), size) had always been given."""
+        self._ring[:, :, ids] = command.T
+        self._wait[:, ids] = -1.0
+
+    def push(self, command: np.ndarray, delay: np.ndarray) -> np.ndarray:
+        """Take the commands (n, size) given now; those in force in each substep of this period, (S or 1, size, n)."""
+        depth = len(self._ring)
+        self._wait -= self._num_substeps
+        self._head = (self._head - 1) % depth
+        self._ring[self._head] = command.T
+        # the small number keeps a delay of exactly k substeps from becoming k + 1 by rounding
+        np.ceil(delay / self._substep - 1e-6, out=self._wait[self._head])
+        ages = (self._head + np.arange(depth)) % depth
+        needed = next((i for i, slot in enumerate(ages) if self._wait[slot].max() <= 0.0), depth - 1)
+        if needed == 0:
+            return self._ring[None, self._head]
+        out = np.repeat(self._ring[None, ages[needed]], self._num_substeps, axis=0)
+        for slot in ages[needed - 1::-1] if needed > 1 else ages[:1]:
+            np.copyto(out, self._ring[slot], where=(self._wait[slot] <= self._ticks)[:, None])
+        return out
+
+
+class Attitude:
+    """Rotation of component-first vectors by unit quaternions (4, n), with buffers of its own.
+
+    A vector comes as five rows (x, y, z, x, y): its cyclic shifts are then slices.
+    """
+
+    def __init__(self, num_sims: int):
+        n = num_sims
+        self._q, self._squares = np.empty((6, n)), np.empty((5, n))
+        self._cross, self._real, self._diagonal = np.empty((3, n)), np.empty((3, n)), np.empty((3, n))
+        self._upper, self._lower, self._product = np.empty((4, n)), np.empty((4, n)), np.empty((3, n))
+
+    def set(self, quaternion: np.ndarray) -> None:
+        """Take ``world_from_body`` (4, n)."""
+        q, squares = self._q, self._squares
+        np.multiply(quaternion, np.sqrt(2.0), out=q[:4])  # then R_xy = x y - w z, without factors of two
+        q[4:] = q[1:3]
+        np.multiply(q[1:4], q[1:4], out=squares[:3])
+        squares[3:] = squares[:2]
+        np.subtract(1.0, squares[1:4], out=self._diagonal)
+        np.subtract(self._diagonal, squares[2:5], out=self._diagonal)
+        np.multiply(q[1:4], q[2:5], out=self._cross)  # xy yz zx
+        np.multiply(q[3:6], q[0], out=self._real)  # wz wx wy
+        np.subtract(self._cross, self._real, out=self._upper[1:])  # R01 R12 R20
+        np.add(self._cross, self._real, out=self._lower[1:])  # R10 R21 R02
+        self._upper[0] = self._upper[3]
+        self._lower[0] = self._lower[3]
+
+    def to_world(self, vector: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """Body vectors (5, n) -> world (3, n)."""
+        return self._turn(vector, self._upper[1:], self._lower[:3], out)
+
+    def to_body(self, vector: np.ndarray, out: np.ndarray) -> np.ndarray:
+        """World vectors (5, n) -> body (3, n)."""
+        return self._turn(vector, self._lower[1:], self._upper[:3], out)
+
+    def _turn(self, vector, second, third, out):
+        np.multiply(self._diagonal, vector[:3], out=out)
+        np.multiply(second, vector[1:4], out=self._product)
+        np.add(out, self._product, out=out)
+        np.multiply(third, vector[2:5], out=self._product)
+        return np.add(out, self._product, out=out)
+
+
+class RotorDrive:
+    """Rate loop, motors, rotors and drag of ``num_sims`` drones.
+
+    Once per control period ``begin``, then once per substep ``wrench``.
+
+    Attributes:
+        speed: Rotor speeds in [rad/s], shape (rotors, n).
+        attitude: Rotations of the last ``wrench``.
+    """
+
+    def __init__(self, robot: RobotDescription, space: ParameterSpace, num_sims: int, substep: float,
+                 num_substeps: int):
+        rotors, n, count = robot.rotors, num_sims, len(robot.rotors.positions)
+        self._robot, self._space, self._substep = robot, space, substep
+        longest = sum(space[name].physical_high for name in ("actuator_delay", "control_jitter"))
+        self._delays = DelayLine(n, 4, substep, num_substeps, longest)
+        self._design(robot)
+        self.attitude = Attitude(n)
+        self.speed = np.zeros((count, n))
+        self._lag, self._thrust_factor = np.zeros(n), np.zeros((count, n))
+        self._ratio, self._lever, self._drag = np.zeros(n), np.zeros((2, n)), np.zeros((3, n))
+        self._loss = np.zeros(n)
+        self._integral, self._last_rates = np.zeros((3, n)), np.zeros((3, n))
+        self._error, self._work3 = np.empty((3, n)), np.empty((3, n))
+        self._force, self._work = np.empty((count, n)), np.empty((count, n))
+        self._sum, self._sum_work, self._lever_work = np.empty((4, n)), np.empty((4, n)), np.empty((2, n))
+        self._peak, self._room, self._yaw = np.empty(n), np.empty(n), np.empty(n)
+        self._air, self._body, self._world = np.empty((5, n)), np.empty((5, n)), np.empty((3, n))
+        self._max_thrust, self._max_rate = rotors.max_thrust, rotors.max_rate[:, None]
+        self._columns = [space.column(f"{what}_{a}") for what in ("gyro_bias", "wind", "external_force")
+                         for a in "xyz"]
+        self._live = np.zeros((9, n))
+
+    def _design(self, robot: RobotDescription) -> None:
+        """Everything the firmware knows: geometry and nominal inertia, thrust and torque coefficients, gains."""
+        rotors, base = robot.rotors, robot.model.link(robot.model.root)
+        arms = rotors.positions[:, :2] - base.com[:2]
+        wrench = np.stack([np.ones(len(arms)), arms[:, 1], -arms[:, 0], -rotors.directions.astype(float)])
+        #   collective thrust, moments about the nominal centre of mass of rotor thrusts; yaw without its torque ratio
+        self._effects = [np.ascontiguousarray(column[:, None]) for column in wrench.T]
+        nominal = wrench * np.array([1.0, 1.0, 1.0, rotors.torque_ratio])[:, None]
+        shares = np.linalg.pinv(nominal) * np.concatenate([[1.0], base.inertia.diagonal()])
+        #   rotor thrusts of a collective thrust and of angular accelerations
+        self._collective, self._roll, self._pitch = (np.ascontiguousarray(shares[:, i, None]) for i in range(3))
+        self._yaw_share = float(abs(shares[:, 3]).max())
+        self._yaw_sign = np.ascontiguousarray(shares[:, 3, None] / self._yaw_share)
+        self._limit = rotors.thrust_coefficient * rotors.max_speed**2
+        hover = robot.hover_thrust * float(shares[:, 0].mean())
+        authority = min(hover, self._limit - hover) / abs(shares[:, 1:]).max(axis=0)
+        self._integral_limit = INTEGRAL_SHARE * authority[:, None]
+        p, i, d = rotors.rate_gains.T[:, :, None]
+        self._p, self._i, self._d = p.copy(), i * self._substep, d / self._substep
+
+    def apply(self, ids: np.ndarray, values: np.ndarray) -> None:
+        """Bring parameter values (len(ids), P) into force for ``ids``."""
+        def column(name):
+            return values[:, self._space.column(name)]
+
+        tau = column("motor_time_constant")
+        self._lag[ids] = 1.0 - np.exp(-self._substep / tau)  # exact for a speed set point held over a substep
+        self._thrust_factor[:, ids] = column("thrust_coefficient") * self._space.family(values, "rotor_thrust_scale").T
+        self._ratio[ids] = column("torque_ratio")
+        self._drag[:, ids] = -np.stack([column(f"drag_{a}") for a in "xyz"])
+        offset = body_properties(self._robot, self._space, values)[1] - self._robot.model.link(
+            self._robot.model.root).com
+        self._lever[:, ids] = -offset[:, 1], offset[:, 0]
+
+    def reset(self, ids: np.ndarray, command: np.ndarray, rates: np.ndarray, values: np.ndarray) -> None:
+        """Restart ``ids`` as if ``command`` (len(ids), 4) had always been given, turning at ``rates`` (3, len(ids))."""
+        self._delays.reset(ids, command)
+        self._integral[:, ids] = 0.0
+        self._last_rates[:, ids] = rates
+        thrust = np.clip(command[:, 0], 0.0, self._max_thrust)
+        gain = values[:, self._space.column("battery_voltage_scale")] / np.sqrt(self._robot.rotors.thrust_coefficient)
+        self.speed[:, ids] = np.sqrt(self._collective * thrust) * gain
+
+    def begin(self, command: np.ndarray, delay: np.ndarray, values: np.ndarray, time: np.ndarray) -> None:
+        """Start a control period: commands (n, 4) given now act ``delay`` (n,) [s] later."""
+        self._live[:] = values[:, self._columns].T
+        bias, self._wind, self._push = self._live[:3], self._live[3:6], self._live[6:]
+        column = self._space.column
+        charge = np.maximum(1.0 - values[:, column("battery_sag")] * time, 0.0)
+        self._gain = values[:, column("battery_voltage_scale")] * charge / np.sqrt(
+            self._robot.rotors.thrust_coefficient)
+        schedule = self._delays.push(command, delay)
+        thrust = np.clip(schedule[:, 0], 0.0, self._max_thrust)
+        self._targets = np.clip(schedule[:, 1:], -self._max_rate, self._max_rate) - bias
+        self._shares = self._collective * thrust[:, None]
+        # what roll, pitch and yaw may add or take at any rotor so that the collective thrust is kept
+        self._margins = np.minimum(self._shares.min(axis=1), self._limit - self._shares.max(axis=1))
+
+    def wrench(self, substep: int, quaternion: np.ndarray, velocity: np.ndarray,
+               rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Advance motors by a substep; force in the world and moment in the body, without gravity, (3, n) each.
+
+        Both act at the centre of mass, whose ``velocity`` in the world is (3, n). The arrays are reused.
+        """
+        k = substep if len(self._targets) > 1 else 0
+        self._mix(self._rate_loop(self._targets[k], rates), self._shares[k], self._margins[k])
+        total = self._spin()
+        air, body = self._air, self._body
+        self.attitude.set(quaternion)
+        np.subtract(velocity, self._wind, out=air[:3])
+        air[3:] = air[:2]
+        self.attitude.to_body(air, out=body[:3])
+        np.multiply(self._drag, body[:3], out=body[:3])
+        np.add(body[2], total[0], out=body[2])
+        body[3:] = body[:2]
+        force = self.attitude.to_world(body, out=self._world)
+        return np.add(force, self._push, out=force), total[1:]
+
+    def _rate_loop(self, target: np.ndarray, rates: np.ndarray) -> np.ndarray:
+        """Angular accelerations: P on the error, I on it within bounds, D on the measured rate."""
+        error, work, integral = self._error, self._work3, self._integral
+        np.subtract(target, rates, out=error)
+        np.multiply(error, self._i, out=work)
+        np.add(integral, work, out=integral)
+        np.minimum(integral, self._integral_limit, out=integral)
+        np.maximum(integral, -self._integral_limit, out=integral)
+        np.multiply(error, self._p, out=error)
+        np.add(error, integral, out=error)
+        np.subtract(rates, self._last_rates, out=work)
+        np.multiply(work, self._d, out=work)
+        self._last_rates[:] = rates
+        return np.subtract(error, work, out=error)
+
+    def _mix(self, acceleration: np.ndarray, share: np.ndarray, margin: np.ndarray) -> None:
+        """Rotor thrusts; where the rotors cannot do it all, thrust is kept and yaw given up first."""
+        force, work, peak, room, yaw = self._force, self._work, self._peak, self._room, self._yaw
+        np.multiply(self._roll, acceleration[0], out=force)
+        np.multiply(self._pitch, acceleration[1], out=work)
+        np.add(force, work, out=force)
+        np.maximum.reduce(np.abs(force, out=work), axis=0, out=peak)
+        np.maximum(peak, 1e-12, out=peak)
+        np.minimum(peak, margin, out=room)
+        np.divide(room, peak, out=peak)
+        np.multiply(force, peak, out=force)
+        np.subtract(margin, room, out=room)
+        np.multiply(acceleration[2], self._yaw_share, out=yaw)
+        np.minimum(yaw, room, out=yaw)
+        np.maximum(yaw, np.negative(room, out=room), out=yaw)
+        np.add(force, np.multiply(self._yaw_sign, yaw, out=work), out=force)
+        np.add(force, share, out=force)
+
+    def _spin(self) -> np.ndarray:
+        """Motors follow; collective thrust and moments about the centre of mass, (4, n)."""
+        force, work, speed, total = self._force, self._work, self.speed, self._sum
+        np.maximum(force, 0.0, out=force)
+        np.sqrt(force, out=force)
+        np.multiply(force, self._gain, out=force)
+        np.subtract(force, speed, out=force)
+        np.multiply(force, self._lag, out=force)
+        np.add(speed, force, out=speed)
+        np.multiply(speed, speed, out=work)
+        np.multiply(work, self._thrust_factor, out=work)
+        np.multiply(self._effects[0], work[0], out=total)
+        for effect, thrust in zip(self._effects[1:], work[1:], strict=True):
+            np.add(total, np.multiply(effect, thrust, out=self._sum_work), out=total)
+        np.multiply(self._lever, total[0], out=self._lever_work)
+        np.add(total[1:3], self._lever_work, out=total[1:3])
+        np.multiply(total[3], self._ratio, out=total[3])
+        return total

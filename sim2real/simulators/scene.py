@@ -1,0 +1,148 @@
+"""The MuJoCo model of an arm: its links, joints and servos over a floor, with everything a parameter acts on.
+
+Contacts are those of the robot with the floor only; links never collide with each other.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from sim2real import rotations
+from sim2real.robots import RobotDescription
+from sim2real.urdf import Geom, Link
+
+# names of a user's links cannot contain these
+FLOOR, PAYLOAD, TOOL = "s2r/floor", "s2r/payload", "s2r/tool"
+OVERVIEW = "overview"
+FIELD_OF_VIEW = 45.0  # [deg], vertical
+_SHAPES = {"box": mujoco.mjtGeom.mjGEOM_BOX, "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
+           "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER, "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE}
+# a friction constraint as stiff as the step allows, so that a joint that sticks does not creep
+_FRICTION_SOLIMP = (0.998, 0.999, 0.001, 0.5, 2.0)
+
+
+def arm_model(robot: RobotDescription) -> mujoco.MjModel:
+    """The compiled model; bodies carry the links' names, joints and actuators the joints'."""
+    spec = mujoco.MjSpec()
+    spec.modelname = robot.name
+    substep = robot.control_period / round(robot.control_period / robot.substep)
+    set_options(spec, substep)
+    add_floor(spec)
+    add_overview(spec, robot)
+    bodies = _add_links(spec, robot)
+    tool = bodies[robot.tool_link]
+    quat = rotations.from_matrix(robot.tool_rotation)
+    tool.add_site(name=TOOL, pos=robot.tool_offset, quat=quat, size=[0.005] * 3)
+    # massless bodies: a push acts at the centre of mass of TOOL, which is the tool point; PAYLOAD carries the load
+    for name in (TOOL, PAYLOAD):
+        tool.add_body(name=name, pos=robot.tool_offset, quat=quat, mass=0.0, inertia=[0.0] * 3, ipos=[0.0] * 3,
+                      explicitinertial=True)
+    for joint in robot.joints:
+        actuator = spec.add_actuator(
+            name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT,
+            dyntype=mujoco.mjtDyn.mjDYN_FILTEREXACT, gaintype=mujoco.mjtGain.mjGAIN_FIXED,
+            biastype=mujoco.mjtBias.mjBIAS_AFFINE, actearly=True, forcelimited=True,
+            forcerange=[-joint.effort, joint.effort], nsample=round(robot.control_period / substep))
+        actuator.dynprm[0] = robot.actuator.time_constant
+        actuator.gainprm[0] = joint.stiffness
+        actuator.biasprm[:3] = [0.0, -joint.stiffness, -joint.damping_gain]
+    return spec.compile()
+
+
+def set_options(spec: mujoco.MjSpec, substep: float) -> None:
+    """Integrator, solver and quality of rendering."""
+    spec.compiler.degree = False
+    spec.option.timestep = substep
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET.value
+    spec.visual.quality.shadowsize = 512
+    spec.visual.quality.offsamples = 4
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
+
+
+def add_floor(spec: mujoco.MjSpec) -> None:
+    """A plane at z = 0 that collides with every geom of ``add_geom`` and takes their friction coefficient."""
+    spec.worldbody.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], contype=0, conaffinity=1,
+                            friction=[0.0, 0.005, 0.0001], condim=3, rgba=[0.86, 0.87, 0.88, 1.0])
+
+
+def add_overview(spec: mujoco.MjSpec, robot: RobotDescription) -> None:
+    """A light and the camera "overview", which sees the whole workspace."""
+    eye, target = overview(robot)
+    forward = (target - eye) / np.linalg.norm(target - eye)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    axes = np.stack([right, np.cross(right, forward), -forward], axis=1)
+    spec.worldbody.add_camera(name=OVERVIEW, pos=eye, quat=rotations.from_matrix(axes), fovy=FIELD_OF_VIEW)
+    height = 3.0 * max(1.0, float(eye[2]))
+    spec.worldbody.add_light(pos=[0.3 * height, 0.3 * height, height], dir=[-0.3, -0.3, -1.0], castshadow=True,
+                             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
+
+
+def overview(robot: RobotDescription) -> tuple[np.ndarray, np.ndarray]:
+    """Eye and target in [m], each (3,), of a camera that sees the workspace; z up."""
+    reach = sum(np.linalg.norm(joint.xyz) for joint in robot.model.path(robot.tool_link))
+    reach += np.linalg.norm(robot.tool_offset)
+    return reach * np.array([1.45, -1.45, 1.15]), reach * np.array([0.1, 0.0, 0.4])
+
+
+def add_inertia(body, link: Link) -> None:
+    """Mass, centre of mass and inertia of ``link`` for a MuJoCo body."""
+    moments, axes = principal_axes(link.inertia)
+    body.mass, body.ipos = link.mass, link.com
+    body.inertia, body.iquat = moments, rotations.from_matrix(axes)
+    body.explicitinertial = True
+
+
+def principal_axes(inertia: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Principal moments (3,) and right-handed axes as columns (3, 3) of an inertia tensor; unturned if diagonal."""
+    if np.count_nonzero(inertia - np.diag(np.diag(inertia))) == 0:
+        return np.diag(inertia).copy(), np.eye(3)
+    moments, axes = np.linalg.eigh(inertia)
+    axes[:, 2] *= np.sign(np.linalg.det(axes))
+    return moments, axes
+
+
+def add_geom(body, geom: Geom, *, collide: bool) -> None:
+    """A primitive shape without mass; it collides with the floor alone, if at all."""
+    if geom.kind == "box":
+        size = [0.5 * s for s in geom.size]
+    elif geom.kind == "sphere":
+        size = [geom.size[0], 0.0, 0.0]
+    else:
+        size = [geom.size[0], 0.5 * geom.size[1], 0.0]
+    body.add_geom(type=_SHAPES[geom.kind], size=size, pos=geom.xyz, quat=rotations.from_matrix(geom.rotation),
+                  rgba=geom.rgba, mass=0.0, condim=3, contype=int(collide), conaffinity=0)
+
+
+def floor_links(robot: RobotDescription) -> frozenset[str]:
+    """Links that may touch the floor: all but the base and those mounted on it, which turn in place."""
+    root = robot.model.root
+    return frozenset(joint.child for joint in robot.model.joints if joint.parent != root)
+
+
+def _add_links(spec: mujoco.MjSpec, robot: RobotDescription) -> dict:
+    """MuJoCo bodies by link name."""
+    model, solid = robot.model, floor_links(robot)
+    root = spec.worldbody.add_body(name=model.root)
+    bodies = {model.root: root}
+    if model.link(model.root).mass > 0.0:
+        add_inertia(root, model.link(model.root))
+    for geom in model.link(model.root).geoms:
+        add_geom(root, geom, collide=False)
+    actuated = {joint.name: joint for joint in robot.joints}
+    for joint in model.joints:
+        body = bodies[joint.parent].add_body(name=joint.child, pos=joint.xyz,
+                                             quat=rotations.from_matrix(joint.rotation))
+        bodies[joint.child] = body
+        add_inertia(body, model.link(joint.child))
+        for geom in model.link(joint.child).geoms:
+            add_geom(body, geom, collide=geom.collision and joint.child in solid)
+        drive = actuated[joint.name]
+        kind = mujoco.mjtJoint.mjJNT_SLIDE if joint.type == "prismatic" else mujoco.mjtJoint.mjJNT_HINGE
+        hinge = body.add_joint(name=joint.name, type=kind, axis=joint.axis, limited=True, range=drive.position,
+                               armature=drive.armature, frictionloss=drive.friction,
+                               solref_friction=[2.0 * spec.option.timestep, 1.0], solimp_friction=_FRICTION_SOLIMP)
+        hinge.damping[0] = drive.damping
+    return bodies
