@@ -73,7 +73,7 @@ def describe_urdf(data: bytes, file: str) -> bytes:
         "tool": {"link": tool}, "control": {"period": _PERIOD, "substep": _SUBSTEP},
         "joints": _joint_sections(arm, home, file),
         "sensors": {"rate": 250.0, "position_noise": 0.0002, "velocity_noise": 0.005, "delay": 0.004},
-        "actuator": {"delay": 0.01, "time_constant": 0.02},
+        "actuator": {"delay": 0.01, "time_constant": 0.01},
         "payload": {"max": round(0.1 * (model.mass - model.link(model.root).mass), 3)},
         "goal": _goal(arm, reach, axis_height, home),
         "sources": {"model": f"{file}", "rest": "assumed: derived by the rules of sim2real.robot_defaults"},

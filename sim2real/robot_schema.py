@@ -21,6 +21,11 @@ def _si(dimension: str):
     return BeforeValidator(lambda value: quantity(value, dimension))
 
 
+def _plain(value: object) -> float:
+    """A number that is SI already (its unit is the parameter's)."""
+    return quantity(value, "1")
+
+
 def _at_least(low: float, text: str):
     def check(value: float) -> float:
         if value < low:
@@ -60,7 +65,7 @@ Friction = Annotated[float, _si("N m|N"), _NONNEGATIVE]
 Damping = Annotated[float, _si("N m s/rad|N m s|N s/m"), _NONNEGATIVE]
 Stiffness = Annotated[float, _si("N m/rad|N m|N/m"), _POSITIVE]
 Armature = Annotated[float, _si("kg m2|kg"), _NONNEGATIVE]
-Number = Annotated[float, _si("1")]
+Number = Annotated[float, BeforeValidator(_plain)]
 PositionRange = Annotated[tuple[Position, Position], AfterValidator(_ordered)]
 LengthRange = Annotated[tuple[Length, Length], AfterValidator(_ordered)]
 PlaceRange = Annotated[tuple[Place, Place], AfterValidator(_ordered)]
@@ -188,16 +193,21 @@ class DroneSection(_Section):
 
 
 class RangeSection(_Section):
-    """A robot's own nominal and range of a parameter, in that parameter's SI unit."""
+    """A robot's own nominal and ranges of a parameter, in that parameter's SI unit; what is left out stays."""
 
-    nominal: float
-    low: float
-    high: float
+    nominal: Number | None = None
+    low: Number | None = None
+    high: Number | None = None
+    twin_low: Number | None = None
+    twin_high: Number | None = None
 
     @model_validator(mode="after")
     def _inside(self):
-        if not self.low <= self.nominal <= self.high:
-            raise ValueError(f"expected low <= nominal <= high, got {self.low:g}, {self.nominal:g}, {self.high:g}")
+        given = [value for value in (self.twin_low, self.low, self.nominal, self.high, self.twin_high)
+                 if value is not None]
+        if given != sorted(given):
+            raise ValueError("expected twin_low <= low <= nominal <= high <= twin_high, got "
+                             + ", ".join(f"{value:g}" for value in given))
         return self
 
 

@@ -16,7 +16,7 @@ from sim2real import rotations
 from sim2real.errors import RobotDescriptionError, unknown
 from sim2real.resources import data_path
 from sim2real.robot_schema import DroneSection, RobotYaml, parse_robot_yaml
-from sim2real.urdf import RobotModel, UrdfJoint, frame_in_body, parse_urdf, simplify
+from sim2real.urdf import Link, RobotModel, UrdfJoint, frame_in_body, parse_urdf, simplify
 
 _JOINT_KEYS = ("velocity", "acceleration", "jerk", "effort", "damping", "friction", "armature", "stiffness",
                "damping_gain")
@@ -204,6 +204,11 @@ class RobotDescription:
         return tuple(joint.name for joint in self.joints)
 
     @property
+    def moving_links(self) -> tuple[Link, ...]:
+        """The bodies that joints move, in the model's order: all but the base."""
+        return tuple(link for link in self.model.links if link.name != self.model.root)
+
+    @property
     def position_low(self) -> np.ndarray:
         """Lowest positions in [rad], shape (J,)."""
         return np.array([joint.position[0] for joint in self.joints])
@@ -346,7 +351,8 @@ def _build(content: RobotYaml, urdf: RobotModel, files: dict[str, bytes], prefix
         payload_max=content.payload.max,
         goal=GoalRegion(goal.radius, goal.height, goal.azimuth) if goal
         else GoalRegion((0.0, 1.0), (0.5, 1.5), (-np.pi, np.pi)),
-        parameter_overrides={name: values.model_dump() for name, values in content.parameters.items()},
+        parameter_overrides={name: values.model_dump(exclude_none=True)
+                             for name, values in content.parameters.items()},
         ros=content.ros, cameras=tuple(content.cameras), sources=content.sources, files=files, hash=_hash(files))
 
 
