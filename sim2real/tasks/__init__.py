@@ -1,0 +1,62 @@
+"""Tasks, by name: ``make_task("reach", robot)``; a task id is ``<robot>-<task>``, such as ``ur5e-reach``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from sim2real.errors import TaskError, unknown
+from sim2real.resources import data_path
+from sim2real.robots import RobotDescription
+from sim2real.tasks.base import EpisodeScore, Task
+from sim2real.tasks.hover import Hover
+from sim2real.tasks.observations import Context, ObservationBuilder, Term
+from sim2real.tasks.reach import Reach
+from sim2real.tasks.track import Track
+
+_TASKS: dict[str, type[Task]] = {"reach": Reach, "hover": Hover, "track": Track}
+
+
+def list_tasks(kind: str | None = None) -> list[str]:
+    """Names of the tasks, of one kind of robot ("arm" or "drone") if given."""
+    return [name for name, task in _TASKS.items() if kind in (None, task.kind)]
+
+
+def make_task(name: str, robot: RobotDescription, options: Mapping[str, Any] | None = None) -> Task:
+    """The task ``name`` for ``robot``.
+
+    Args:
+        name: "reach" (arms), "hover" or "track" (drones).
+        robot: The robot description.
+        options: What to change of the task's ``defaults``.
+
+    Raises:
+        TaskError: An unknown task or option, or a task that does not fit the robot.
+    """
+    if name not in _TASKS:
+        raise TaskError(unknown("task", name, _TASKS))
+    return _TASKS[name](robot, options)
+
+
+def split_task_id(task_id: str) -> tuple[str, str]:
+    """Robot and task of ``ur5e-reach``; the robot's name may have dashes of its own."""
+    robot, dash, task = task_id.rpartition("-")
+    if not dash or not robot:
+        raise TaskError(f"expected a task id <robot>-<task> such as ur5e-reach, got {task_id!r}")
+    if task not in _TASKS:
+        raise TaskError(f"task id {task_id!r}: {unknown('task', task, _TASKS)}")
+    return robot, task
+
+
+def task_ids() -> list[str]:
+    """Task ids of the package's own robots; reads one line of each robot.yaml only."""
+    ids = []
+    for path in sorted(data_path("robots").glob("*/robot.yaml")):
+        kind = re.search(r"^kind:\s*(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        ids += [f"{path.parent.name}-{task}" for task in list_tasks(kind[1] if kind else "")]
+    return ids
+
+
+__all__ = ["Context", "EpisodeScore", "ObservationBuilder", "Task", "Term", "list_tasks", "make_task", "split_task_id",
+           "task_ids"]

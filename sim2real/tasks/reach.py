@@ -1,0 +1,199 @@
+"""``reach``: bring an arm's tool to a goal and keep it there.
+
+The action is one joint increment per control period, added to the last command; the observation carries the way to the
+goal by the description's own kinematics, both as a vector of the tool and as the joint step that would close it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from sim2real import rng, rotations
+from sim2real.errors import TaskError
+from sim2real.kinematics import Chain
+from sim2real.tasks import terms
+from sim2real.tasks.base import Task
+from sim2real.tasks.observations import Context, Term
+from sim2real.types import RobotState
+
+ORIENTATIONS = {"free": 3, "axis": 6, "full": 7}
+LEVER = 0.1  # [m/rad]: an orientation error counts as the way of a point this far from the tool
+_BANK = 2048
+
+
+class Reach(Task):
+    """Goals are tool positions (x, y, z) in the base frame; with ``orientation`` "axis" also the direction of the
+    tool's z axis (3 more), with "full" its quaternion (4 more)."""
+
+    name = "reach"
+    kind = "arm"
+    defaults = {"episode_seconds": 3.6, "orientation": "free"}
+    tolerance = 0.02
+    settle_seconds = 0.5
+    increment = 0.5  # largest increment per period, over what the velocity limit allows
+    lead = 3.0  # largest distance of the command from the measured position, in increments at the velocity limit
+    history = 4  # periods of actions and leads seen: as many as the longest dead time spans
+
+    def __init__(self, robot, options=None):
+        super().__init__(robot, options)
+        orientation = self.options["orientation"]
+        if orientation not in ORIENTATIONS:
+            raise TaskError(f"task reach: option orientation: expected one of {', '.join(ORIENTATIONS)}, "
+                            f"got {orientation!r}")
+        self.orientation = orientation
+        self.goal_size = ORIENTATIONS[orientation]
+        self.chain = Chain.from_robot(robot)
+        joints = robot.num_joints
+        self._full_step = robot.velocity_limit * self.control_period
+        self._step = self.increment * self._full_step
+        self._lead = self.lead * self._full_step
+        self._low, self._high = robot.position_low, robot.position_high
+        span = self._high - self._low
+        self._margin = np.minimum(0.1, 0.05 * span)
+        self._velocity_limit, self._home = robot.velocity_limit, robot.home
+        self.goal_uniforms = 1 + joints
+        self.state_uniforms = 2 + joints
+        self._true_size = 2 * self.goal_size + joints if orientation == "free" else 12 + joints
+
+    # ------------------------------------------------------------------ observations
+    def terms(self) -> tuple[Term, ...]:
+        n, way = self.robot.num_joints, 3 if self.orientation == "free" else 6
+        return (
+            Term("joint_position", n, lambda c: c.state.joint_position - self._home, scale=0.5),
+            Term("joint_velocity", n, lambda c: c.state.joint_velocity / self._velocity_limit, scale=3.0, history=2),
+            Term("lead", n, lambda c: (c.command - c.state.joint_position) / self._full_step, history=self.history),
+            Term("command_velocity", n, lambda c: c.command_velocity / self._velocity_limit, scale=3.0),
+            Term("tool_to_goal", way, lambda c: self._way(c), scale=4.0),
+            Term("joint_step", n, lambda c: self._joint_step(c), scale=1.0),
+            Term("last_action", n, lambda c: c.last_action, history=self.history),
+        )
+
+    def _way(self, context: Context) -> np.ndarray:
+        if "way" not in context.cache:
+            context.cache["way"] = self._errors(context.state.joint_position, context.goal)
+        return context.cache["way"]
+
+    def _joint_step(self, context: Context) -> np.ndarray:
+        """Damped least squares step of the joints to the goal, in increments, saturating softly, (n, J)."""
+        q, way = context.state.joint_position, self._way(context)
+        jacobian = self.chain.jacobian(q)[:, :way.shape[1]]
+        if way.shape[1] == 6:
+            jacobian[:, 3:] *= LEVER
+            way = way.copy()
+            way[:, 3:] *= LEVER
+        step = _least_squares(jacobian, way, 0.05)
+        return 2.0 * np.tanh(step / (2.0 * self._full_step))
+
+    def _errors(self, q: np.ndarray, goal: np.ndarray) -> np.ndarray:
+        """Way of the tool to the goal in the base frame: (n, 3) in [m], and a rotation vector in [rad] if asked."""
+        position, rotation = self.chain.forward(q)
+        way = goal[:, :3] - position
+        if self.orientation == "free":
+            return way
+        if self.orientation == "axis":
+            return np.concatenate([way, _between(rotation[:, :, 2], goal[:, 3:6])], axis=1)
+        turn = rotations.multiply(goal[:, 3:7], rotations.conjugate(rotations.from_matrix(rotation)))
+        return np.concatenate([way, rotations.to_axis_angle(turn)], axis=1)
+
+    def _true_features(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray) -> np.ndarray:
+        way = self._errors(true_state.joint_position, goal)
+        return np.concatenate([4.0 * way, np.tanh(20.0 * way), true_state.joint_velocity / self._velocity_limit * 3.0],
+                              axis=1)
+
+    # ------------------------------------------------------------------ episodes
+    @cached_property
+    def _bank(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Postures whose tool is in the goal region, their cumulated weights, and natural postures for the same tool
+        positions: those nearest to home. The same on every machine."""
+        joints = self.robot.num_joints
+        low, high = self._low + self._margin, self._high - self._margin
+        kept, found = [], 0
+        for block in range(40):
+            u = rng.uniform(0, np.arange(4096), block, "goal", joints)
+            q = low + u * (high - low)
+            q = q[self._in_region(self.chain.forward(q)[0])]
+            kept.append(q)
+            found += len(q)
+            if found >= _BANK:
+                break
+        if found < 32:
+            raise TaskError(f"robot {self.robot.name}: its tool reaches hardly any of the goal region in robot.yaml "
+                            f"({found} of {40 * 4096} random postures); enlarge 'goal' or correct 'tool'")
+        q = np.concatenate(kept)[:_BANK]
+        point = self.chain.forward(q)[0]
+        natural, error = self.chain.solve_position(point, self._home, low, high, iterations=40)
+        natural = np.where((error < 0.01)[:, None], natural, q)
+        # even over the region: postures are dense where the arm is folded, so weigh by the neighbours in a 10 cm grid
+        _, cell, count = np.unique(np.round(point / 0.1).astype(int), axis=0, return_inverse=True, return_counts=True)
+        weight = np.cumsum(1.0 / count[cell.ravel()])
+        return q, weight / weight[-1], natural
+
+    def _in_region(self, point: np.ndarray) -> np.ndarray:
+        region = self.robot.goal
+        radius, azimuth = np.hypot(point[:, 0], point[:, 1]), np.arctan2(point[:, 1], point[:, 0])
+        turns = np.mod(azimuth - region.azimuth[0], 2 * np.pi) <= region.azimuth[1] - region.azimuth[0]
+        return ((region.radius[0] <= radius) & (radius <= region.radius[1]) & turns
+                & (region.height[0] <= point[:, 2]) & (point[:, 2] <= region.height[1]))
+
+    def sample_goal(self, u: np.ndarray) -> np.ndarray:
+        """A posture of the bank, shaken a little while it stays in the region: reachable by construction."""
+        bank, weight, _ = self._bank
+        base = bank[np.minimum(np.searchsorted(weight, u[:, 0]), len(bank) - 1)]
+        shaken = np.clip(base + 0.2 * (u[:, 1:] - 0.5), self._low + self._margin, self._high - self._margin)
+        stays = self._in_region(self.chain.forward(shaken)[0])
+        position, rotation = self.chain.forward(np.where(stays[:, None], shaken, base))
+        if self.orientation == "free":
+            return position
+        turn = rotation[:, :, 2] if self.orientation == "axis" else rotations.from_matrix(rotation)
+        return np.concatenate([position, turn], axis=1)
+
+    def sample_state(self, u: np.ndarray, goal: np.ndarray) -> RobotState:
+        """At rest: half of the time near home, else in the natural posture of another goal."""
+        _, weight, natural = self._bank
+        state = RobotState.zeros(len(u), self.robot.num_joints)
+        other = natural[np.minimum(np.searchsorted(weight, u[:, 1]), len(natural) - 1)]
+        base = np.where(u[:, :1] < 0.5, self._home, other)
+        state.joint_position = np.clip(base + 0.2 * (u[:, 2:] - 0.5), self._low + self._margin,
+                                       self._high - self._margin)
+        return state
+
+    # ------------------------------------------------------------------ actions
+    def desired(self, action: np.ndarray, context: Context) -> np.ndarray:
+        """The last command plus the increment, at most the lead away from the measured position and inside limits."""
+        q = context.state.joint_position
+        target = np.clip(context.command + action * self._step, q - self._lead, q + self._lead)
+        return np.clip(target, self._low, self._high)
+
+    # ------------------------------------------------------------------ judgement
+    def error(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """Distance of the tool from the goal in [m]; an orientation error counts ``LEVER`` [m/rad] if that is more."""
+        way = self._errors(true_state.joint_position, goal)
+        distance = terms.norm(way[:, :3])
+        return distance if way.shape[1] == 3 else np.maximum(distance, LEVER * terms.norm(way[:, 3:]))
+
+    def reward(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray, action: np.ndarray,
+               context: Context) -> np.ndarray:
+        error = self.error(true_state, goal, time)
+        speed = terms.mean_square(true_state.joint_velocity / self._velocity_limit)
+        return (terms.near(error, 0.2) + terms.inside(error, 0.02) + terms.inside(error, 0.006)
+                - 0.05 * terms.action_rate(action, context.last_action) - 0.02 * terms.mean_square(action)
+                - 2.0 * speed * terms.inside(error, 0.05)
+                - 0.1 * terms.limit_margin(true_state.joint_position, self._low, self._high, 0.1))
+
+
+def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Rotation vectors that turn unit vectors ``a`` into ``b`` the short way, (n, 3), (n, 3) -> (n, 3)."""
+    axis = np.cross(a, b)
+    sine, cosine = terms.norm(axis), np.einsum("ij,ij->i", a, b)
+    opposite = (cosine < 0.0) & (sine < 1e-9)  # any axis across will do
+    across = np.cross(a, np.where(np.abs(a[:, :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]))
+    axis = np.where(opposite[:, None], across, axis)
+    return axis * (np.arctan2(sine, cosine) / np.maximum(terms.norm(axis), 1e-12))[:, None]
+
+
+def _least_squares(jacobian: np.ndarray, way: np.ndarray, damping: float) -> np.ndarray:
+    """J^T (J J^T + d^2 I)^-1 e (Nakamura and Hanafusa 1986), shapes (n, m, J), (n, m) -> (n, J)."""
+    square = jacobian @ jacobian.transpose(0, 2, 1) + damping**2 * np.eye(jacobian.shape[1])
+    return np.einsum("nmj,nm->nj", jacobian, np.linalg.solve(square, way[..., None])[..., 0])

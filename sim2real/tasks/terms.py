@@ -1,0 +1,54 @@
+"""Small named functions from which rewards and observations are made; all over n robots, all numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim2real.parameters import ParameterSpace
+
+
+def norm(vector: np.ndarray) -> np.ndarray:
+    """Length of each row, (n, k) -> (n,)."""
+    return np.sqrt(np.einsum("ij,ij->i", vector, vector))
+
+
+def square(vector: np.ndarray) -> np.ndarray:
+    """Squared length of each row, (n, k) -> (n,)."""
+    return np.einsum("ij,ij->i", vector, vector)
+
+
+def mean_square(vector: np.ndarray) -> np.ndarray:
+    """Mean of the squares of each row, (n, k) -> (n,)."""
+    return square(vector) / vector.shape[1]
+
+
+def near(distance: np.ndarray, width: float) -> np.ndarray:
+    """1 at the goal, 1/2 at ``width`` [m], with a long tail that still has a slope far away, (n,) -> (n,)."""
+    return 1.0 / (1.0 + (distance / width) ** 2)
+
+
+def inside(distance: np.ndarray, width: float) -> np.ndarray:
+    """1 at the goal and flat outside ``width`` [m]: rewards precision, (n,) -> (n,)."""
+    return np.exp(-((distance / width) ** 2))
+
+
+def action_rate(action: np.ndarray, last_action: np.ndarray) -> np.ndarray:
+    """Mean squared change of the action from one period to the next, (n,)."""
+    return mean_square(action - last_action)
+
+
+def limit_margin(position: np.ndarray, low: np.ndarray, high: np.ndarray, margin: float) -> np.ndarray:
+    """How far joints are inside the last ``margin`` [rad] before a limit, summed and over the margin, (n,)."""
+    depth = np.maximum(low + margin - position, position - (high - margin))
+    return np.maximum(depth, 0.0).sum(axis=1) / margin
+
+
+def unit_parameters(space: ParameterSpace, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Parameter values over their training ranges, -1 at the low and 1 at the high end, (n, P) -> (n, columns)."""
+    low, high = space.low[columns], space.high[columns]
+    return np.clip(2.0 * (values[:, columns] - low) / (high - low) - 1.0, -3.0, 3.0)
+
+
+def varying_columns(space: ParameterSpace) -> np.ndarray:
+    """Columns that say something to a critic: global ones (not of one joint or rotor) with a range."""
+    return np.array([i for i, p in enumerate(space.parameters) if p.high > p.low and "." not in p.name], dtype=int)
