@@ -12,6 +12,7 @@ import numpy as np
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
+_ONE = np.uint64(1)
 _TO_UNIT = 2.0**-53
 
 STREAMS = {name: i for i, name in enumerate(
@@ -25,7 +26,8 @@ def _mix(z: np.ndarray) -> np.ndarray:
     return z ^ (z >> np.uint64(31))
 
 
-def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str, size: int) -> np.ndarray:
+def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str,
+            size: int | np.ndarray) -> np.ndarray:
     """Uniform numbers in (0, 1), shape (len(sims), size).
 
     Args:
@@ -33,13 +35,15 @@ def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str,
         sims: Identity of each simulation, integers, shape (n,).
         counter: Episode or step number, one or one per simulation, shape (n,).
         stream: What the numbers are for, a key of ``STREAMS``: streams are independent.
-        size: Numbers per simulation.
+        size: Numbers per simulation, or which of them: columns, shape (m,), of what a larger size would give.
     """
+    columns = np.arange(size) if np.ndim(size) == 0 else np.asarray(size)
+    columns = columns.astype(np.uint64) + _ONE
     with np.errstate(over="ignore"):
         key = _mix(np.asarray(seed, np.uint64) * _GOLDEN + np.uint64(STREAMS[stream] + 1))
         key = _mix(key + np.asarray(sims).astype(np.uint64) * _GOLDEN)
         key = _mix(key + np.asarray(counter).astype(np.uint64) * _GOLDEN)
-        bits = _mix(key[..., None] + np.arange(1, size + 1, dtype=np.uint64) * _GOLDEN)
+        bits = _mix(key[..., None] + columns * _GOLDEN)
     return ((bits >> np.uint64(11)).astype(np.float64) + 0.5) * _TO_UNIT
 
 

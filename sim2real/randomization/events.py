@@ -1,0 +1,74 @@
+"""When pushes, gusts and other events of one interval begin and end, for many simulations."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+
+from sim2real import rng
+from sim2real.randomization.terms import Interval
+
+EPISODE = 1 << 40  # a counter is episode * EPISODE + (microseconds or event number)
+
+
+def random_column(name: str) -> int:
+    """Column of random numbers that belongs to a name, whatever else a plan or a vocabulary holds."""
+    return zlib.crc32(name.encode())
+
+
+class Timetable:
+    """Onsets and ends of one interval's events; event k is a function of (seed, simulation, episode, k) alone.
+
+    Args:
+        name: The interval's name.
+        interval: Its gaps and durations.
+        seed: The experiment's seed.
+        sims: What distinguishes the simulations to the random numbers, shape (num_sims,).
+    """
+
+    def __init__(self, name: str, interval: Interval, seed: int, sims: np.ndarray):
+        self._seed, self._sims = seed, sims
+        (self._gap, gap_high), (self._duration, duration_high) = interval.gap, interval.duration
+        self._gap_range, self._duration_range = gap_high - self._gap, duration_high - self._duration
+        self._random = np.array([random_column(f"interval {name} {what}") for what in ("gap", "duration")], np.uint64)
+        self._counter = np.zeros(len(sims), np.uint64)  # of the present or next event
+        self._onset = np.full(len(sims), np.inf)
+        self._change = np.full(len(sims), np.inf)  # the next onset or end; none before the first episode
+        self._active = np.zeros(len(sims), bool)
+
+    def restart(self, ids: np.ndarray, counter: np.ndarray) -> None:
+        """Begin episodes of ``ids`` at time 0; ``counter`` (len(ids),) is episode * EPISODE."""
+        u = rng.uniform(self._seed, self._sims[ids], counter, "interval", self._random)
+        # the first onset falls anywhere in the first gap, or all simulations would be calm at first
+        self._onset[ids] = self._change[ids] = u[:, 1] * (self._gap + u[:, 0] * self._gap_range)
+        self._counter[ids] = counter + np.uint64(1)
+        self._active[ids] = False
+
+    def due(self, time: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """Simulations with an event that begins by ``time`` (num_sims,) in [s], and with one that ends; None: none.
+
+        Hand the first to ``begin`` and the second to ``end``, then ask again.
+        """
+        late = time >= self._change
+        if not late.any():
+            return None
+        ids = np.flatnonzero(late)
+        active = self._active[ids]
+        return ids[~active], ids[active]
+
+    def begin(self, ids: np.ndarray, random: np.ndarray) -> np.ndarray:
+        """Begin the next event of ``ids``: uniform numbers (len(ids), m) of that event, in the columns ``random``."""
+        u = rng.uniform(self._seed, self._sims[ids], self._counter[ids], "interval",
+                        np.concatenate([self._random, random]))
+        onset = self._onset[ids]
+        self._change[ids] = onset + self._duration + u[:, 1] * self._duration_range
+        self._onset[ids] = onset + self._gap + u[:, 0] * self._gap_range
+        self._active[ids] = True
+        return u[:, 2:]
+
+    def end(self, ids: np.ndarray) -> None:
+        """End the present event of ``ids`` and await the next."""
+        self._counter[ids] += np.uint64(1)
+        self._change[ids] = self._onset[ids]
+        self._active[ids] = False
