@@ -1,0 +1,46 @@
+# Every chore is one command; each installs what it needs, once. `make help` lists them.
+PYTHON ?=
+VENV := .venv
+RUN := $(VENV)/bin
+STAMP := $(VENV)/.sim2real-installed
+PYTEST := $(RUN)/python -m pytest -q -n 2 --dist loadgroup
+PATHS := setup.py sim2real tests benchmarks launch tools
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint bench doctor install system clean distclean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: install  ## the main job: train twice, evaluate on twins, run over ROS 2 (results in runs/demo)
+	@$(RUN)/sim2real demo $(ARGS)
+
+test: lint  ## lint, then every test that is not slow (what CI runs)
+	@$(PYTEST) $(ARGS)
+
+test-slow: install  ## the slow tests too
+	@$(PYTEST) -m "slow or not slow" $(ARGS)
+
+lint: install  ## ruff over the code
+	@$(RUN)/ruff check --quiet $(wildcard $(PATHS))
+
+bench: install  ## throughput of the batched environment beside its peers
+	@$(RUN)/python -m benchmarks.throughput $(ARGS)
+
+doctor: install  ## what works on this machine
+	@$(RUN)/sim2real doctor
+
+install: system $(STAMP)  ## Debian packages and .venv
+
+system:
+	@PYTHON=$(PYTHON) tools/install.sh system
+
+$(STAMP): setup.py pyproject.toml constraints.txt tools/install.sh | system
+	@PYTHON=$(PYTHON) tools/install.sh venv
+
+clean:  ## what was built and cached; keeps .venv and runs
+	@rm -rf build dist install log .make .pytest_cache .ruff_cache .hypothesis *.egg-info sim2real/_data
+	@find sim2real tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## clean, and .venv
+	@rm -rf $(VENV)
