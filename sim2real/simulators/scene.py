@@ -10,12 +10,12 @@ import numpy as np
 
 from sim2real import rotations
 from sim2real.robots import RobotDescription
+from sim2real.simulators.layout import BACKGROUND, FIELD_OF_VIEW, floor_links, overview, principal_axes
 from sim2real.urdf import Geom, Link
 
 # names of a user's links cannot contain these
 FLOOR, PAYLOAD, TOOL = "s2r/floor", "s2r/payload", "s2r/tool"
 OVERVIEW = "overview"
-FIELD_OF_VIEW = 45.0  # [deg], vertical
 _SHAPES = {"box": mujoco.mjtGeom.mjGEOM_BOX, "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
            "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER, "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE}
 # a friction constraint as stiff as the step allows, so that a joint that sticks does not creep
@@ -55,7 +55,7 @@ def set_options(spec: mujoco.MjSpec, substep: float) -> None:
     spec.compiler.degree = False
     spec.option.timestep = substep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET.value
+    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET.value | mujoco.mjtDisableBit.mjDSBL_ISLAND.value
     spec.visual.quality.shadowsize = 512
     spec.visual.quality.offsamples = 4
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
@@ -64,7 +64,7 @@ def set_options(spec: mujoco.MjSpec, substep: float) -> None:
 def add_floor(spec: mujoco.MjSpec) -> None:
     """A plane at z = 0 that collides with every geom of ``add_geom`` and takes their friction coefficient."""
     spec.worldbody.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], contype=0, conaffinity=1,
-                            friction=[0.0, 0.005, 0.0001], condim=3, rgba=[0.86, 0.87, 0.88, 1.0])
+                            friction=[0.0, 0.005, 0.0001], condim=3, rgba=BACKGROUND)
 
 
 def add_overview(spec: mujoco.MjSpec, robot: RobotDescription) -> None:
@@ -80,28 +80,12 @@ def add_overview(spec: mujoco.MjSpec, robot: RobotDescription) -> None:
                              type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
 
 
-def overview(robot: RobotDescription) -> tuple[np.ndarray, np.ndarray]:
-    """Eye and target in [m], each (3,), of a camera that sees the workspace; z up."""
-    reach = sum(np.linalg.norm(joint.xyz) for joint in robot.model.path(robot.tool_link))
-    reach += np.linalg.norm(robot.tool_offset)
-    return reach * np.array([1.45, -1.45, 1.15]), reach * np.array([0.1, 0.0, 0.4])
-
-
 def add_inertia(body, link: Link) -> None:
     """Mass, centre of mass and inertia of ``link`` for a MuJoCo body."""
     moments, axes = principal_axes(link.inertia)
     body.mass, body.ipos = link.mass, link.com
     body.inertia, body.iquat = moments, rotations.from_matrix(axes)
     body.explicitinertial = True
-
-
-def principal_axes(inertia: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal moments (3,) and right-handed axes as columns (3, 3) of an inertia tensor; unturned if diagonal."""
-    if np.count_nonzero(inertia - np.diag(np.diag(inertia))) == 0:
-        return np.diag(inertia).copy(), np.eye(3)
-    moments, axes = np.linalg.eigh(inertia)
-    axes[:, 2] *= np.sign(np.linalg.det(axes))
-    return moments, axes
 
 
 def add_geom(body, geom: Geom, *, collide: bool) -> None:
@@ -114,12 +98,6 @@ def add_geom(body, geom: Geom, *, collide: bool) -> None:
         size = [geom.size[0], 0.5 * geom.size[1], 0.0]
     body.add_geom(type=_SHAPES[geom.kind], size=size, pos=geom.xyz, quat=rotations.from_matrix(geom.rotation),
                   rgba=geom.rgba, mass=0.0, condim=3, contype=int(collide), conaffinity=0)
-
-
-def floor_links(robot: RobotDescription) -> frozenset[str]:
-    """Links that may touch the floor: all but the base and those mounted on it, which turn in place."""
-    root = robot.model.root
-    return frozenset(joint.child for joint in robot.model.joints if joint.parent != root)
 
 
 def _add_links(spec: mujoco.MjSpec, robot: RobotDescription) -> dict:

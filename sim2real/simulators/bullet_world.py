@@ -1,0 +1,101 @@
+"""One Bullet world with one arm in it: the few calls that the simulator needs, in the robot's joint order."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pybullet
+
+from sim2real.errors import SimulationError
+from sim2real.robots import RobotDescription
+from sim2real.simulators.layout import BACKGROUND, FIELD_OF_VIEW, overview
+
+
+class BulletWorld:
+    """A physics client of its own, without any damping, friction or motor of Bullet's."""
+
+    def __init__(self, robot: RobotDescription, step: float):
+        self._robot, self._step = robot, step
+        self._client = pybullet.connect(pybullet.DIRECT)
+        if self._client < 0:
+            raise SimulationError("PyBullet gives no more physics clients (its limit is 1024); use fewer simulations")
+        self.body = -1
+        self.joint_names: tuple[str, ...] = ()  # in the order of all arrays here
+        self._joints: list[int] = []
+        self._zeros: list[float] = []
+
+    def load(self, urdf: str, gravity: np.ndarray, friction: float) -> None:
+        """Start anew with the arm of a URDF text, gravity (3,) in [m/s2] and friction coefficient."""
+        p, client = pybullet, self._client
+        # only a reset drops the inertia matrices that Bullet caches per body
+        p.resetSimulation(physicsClientId=client)
+        p.setPhysicsEngineParameter(fixedTimeStep=self._step, numSubSteps=0, enableFileCaching=0,
+                                    deterministicOverlappingPairs=1, physicsClientId=client)
+        plane = p.createCollisionShape(p.GEOM_PLANE, physicsClientId=client)
+        floor = p.createMultiBody(0, plane, physicsClientId=client)
+        # Bullet multiplies the coefficients of two surfaces
+        p.changeDynamics(floor, -1, lateralFriction=1.0, restitution=0.0, physicsClientId=client)
+        p.changeVisualShape(floor, -1, rgbaColor=BACKGROUND, physicsClientId=client)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "robot.urdf"
+            path.write_text(urdf)
+            self.body = p.loadURDF(str(path), useFixedBase=True, flags=p.URDF_USE_INERTIA_FROM_FILE,
+                                   physicsClientId=client)
+        count = p.getNumJoints(self.body, physicsClientId=client)
+        self.joint_names = tuple(p.getJointInfo(self.body, i, physicsClientId=client)[1].decode() for i in range(count))
+        self._joints, self._zeros = list(range(count)), [0.0] * count
+        for link in range(-1, count):
+            p.changeDynamics(self.body, link, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0, restitution=0.0,
+                             rollingFriction=0.0, spinningFriction=0.0, lateralFriction=float(friction),
+                             maxJointVelocity=1e6, physicsClientId=client)
+        # Bullet's default motors brake; without force they are gone
+        p.setJointMotorControlArray(self.body, self._joints, p.VELOCITY_CONTROL, forces=self._zeros,
+                                    physicsClientId=client)
+        p.setGravity(*map(float, gravity), physicsClientId=client)
+
+    def write(self, position: np.ndarray, velocity: np.ndarray) -> None:
+        """Set joint positions and velocities, each (J,)."""
+        for joint in self._joints:
+            pybullet.resetJointState(self.body, joint, float(position[joint]), float(velocity[joint]),
+                                     physicsClientId=self._client)
+
+    def read(self) -> tuple[list[float], list[float]]:
+        """Joint positions and velocities."""
+        states = pybullet.getJointStates(self.body, self._joints, physicsClientId=self._client)
+        return [s[0] for s in states], [s[1] for s in states]
+
+    def dynamics(self, position: list[float], velocity: list[float]) -> tuple:
+        """Inertia matrix (J, J) and bias torque (J,) of gravity, Coriolis and gyroscopic forces."""
+        return (pybullet.calculateMassMatrix(self.body, position, physicsClientId=self._client),
+                pybullet.calculateInverseDynamics(self.body, position, velocity, self._zeros,
+                                                  physicsClientId=self._client))
+
+    def step(self, torque: list[float]) -> None:
+        """One integration step under joint torques (J,) in [N m]."""
+        pybullet.setJointMotorControlArray(self.body, self._joints, pybullet.TORQUE_CONTROL, forces=torque,
+                                           physicsClientId=self._client)
+        pybullet.stepSimulation(physicsClientId=self._client)
+
+    def friction(self) -> list[float]:
+        """Friction coefficients of the links, as Bullet has them."""
+        return [pybullet.getDynamicsInfo(self.body, link, physicsClientId=self._client)[1] for link in self._joints]
+
+    def picture(self, size: tuple[int, int]) -> np.ndarray:
+        """What the overview camera sees, (height, width, 3) uint8, drawn by Bullet's software renderer."""
+        p, (height, width) = pybullet, size
+        eye, target = overview(self._robot)
+        view = p.computeViewMatrix(eye.tolist(), target.tolist(), [0.0, 0.0, 1.0])
+        distance = float(np.linalg.norm(target - eye))
+        projection = p.computeProjectionMatrixFOV(FIELD_OF_VIEW, width / height, 0.05 * distance, 5.0 * distance)
+        pixels = p.getCameraImage(width, height, view, projection, shadow=1, lightDirection=[1.0, -0.6, 2.0],
+                                  renderer=p.ER_TINY_RENDERER, flags=p.ER_NO_SEGMENTATION_MASK,
+                                  physicsClientId=self._client)[2]
+        return np.asarray(pixels, np.uint8).reshape(height, width, 4)[:, :, :3]
+
+    def close(self) -> None:
+        """Disconnect; closing twice is fine."""
+        if self._client >= 0:
+            pybullet.disconnect(physicsClientId=self._client)
+            self._client = -1
