@@ -246,7 +246,8 @@ def _geom(element: ElementTree.Element, collision: bool, colors: dict, where: st
     elif shape.tag in ("cylinder", "capsule"):
         size = tuple(_number(shape, key, f"{where}: {shape.tag}", 0.0) for key in ("radius", "length"))
     else:
-        raise RobotDescriptionError(f"{where}: unknown shape <{shape.tag}>; known: box, capsule, cylinder, mesh, sphere")
+        raise RobotDescriptionError(f"{where}: unknown shape <{shape.tag}>; "
+                                    "known: box, capsule, cylinder, mesh, sphere")
     if min(size) <= 0.0:
         raise RobotDescriptionError(f"{where}: {shape.tag} size must be over zero, got {size}")
     material, rgba = element.find("material"), _GREY
@@ -417,7 +418,7 @@ def check_inertia(link: Link, file: str = "model.urdf") -> Link:
     excess = values[2] - values[0] - values[1]
     if excess <= 1e-9 * values[2]:
         return link
-    if excess > 0.10 * values[2]:
+    if excess > 0.25 * values[2]:
         raise RobotDescriptionError(f"{where}: no rigid body has the principal inertias {_list(values)} kg m2 (one "
                                     "exceeds the sum of the other two); correct them")
     warnings.warn(f"{where}: principal inertia {values[2]:.6g} kg m2 exceeded the sum of the other two by "

@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+
+from sim2real.errors import RobotDescriptionError
+from sim2real.urdf import RobotDescriptionWarning, frame_in_body, parse_urdf, simplify
+
+INERTIA = '<inertia ixx="0.1" ixy="0" ixz="0" iyy="0.1" iyz="0" izz="0.1"/>'
+
+
+def link(name, mass=1.0, inertia=INERTIA, com="0 0 0", more=""):
+    return f'<link name="{name}"><inertial><origin xyz="{com}"/><mass value="{mass}"/>{inertia}</inertial>{more}</link>'
+
+
+def joint(name, parent, child, kind="revolute", xyz="0 0 0", rpy="0 0 0", axis="0 0 1",
+          limit='<limit lower="-1" upper="2" velocity="3" effort="4"/>'):
+    return (f'<joint name="{name}" type="{kind}"><parent link="{parent}"/><child link="{child}"/>'
+            f'<origin xyz="{xyz}" rpy="{rpy}"/><axis xyz="{axis}"/>{limit}</joint>')
+
+
+def robot(*parts):
+    return f'<robot name="tiny">{"".join(parts)}</robot>'
+
+
+def test_tree_limits_and_order():
+    # the joints stand in the wrong order in the file
+    model = parse_urdf(robot(link("c"), joint("two", "b", "c", axis="0 2 0"), link("a"), link("b"),
+                             joint("one", "a", "b", xyz="0 0 1")))
+    assert model.root == "a"
+    assert [j.name for j in model.joints] == ["one", "two"]
+    one, two = model.joints
+    assert (one.lower, one.upper, one.velocity, one.effort) == (-1, 2, 3, 4)
+    assert np.allclose(one.xyz, [0, 0, 1]) and np.allclose(two.axis, [0, 1, 0])
+    assert [j.name for j in model.path("c")] == ["one", "two"]
+    assert model.mass == 3.0
+
+
+def test_rpy_is_fixed_axis_roll_pitch_yaw():
+    model = parse_urdf(robot(link("a"), link("b"), joint("j", "a", "b", rpy="1.5707963 0 1.5707963")))
+    # Rz(90) Rx(90): the child's y axis first goes up to z and stays there
+    assert np.allclose(model.joints[0].rotation @ [0, 1, 0], [0, 0, 1], atol=1e-7)
+    assert np.allclose(model.joints[0].rotation @ [1, 0, 0], [0, 1, 0], atol=1e-7)
+
+
+def test_a_visual_that_equals_its_collision_is_one_coloured_shape():
+    both = ('<visual><geometry><box size="1 2 3"/></geometry><material name="m"><color rgba="1 0 0 1"/></material>'
+            '</visual><collision><geometry><box size="1 2 3"/></geometry></collision>'
+            '<visual><geometry><sphere radius="0.5"/></geometry></visual>')
+    box, sphere = parse_urdf(robot(link("a", more=both))).link("a").geoms
+    assert box.collision and box.rgba == (1, 0, 0, 1) and box.size == (1, 2, 3)
+    assert not sphere.collision and sphere.size == (0.5,)
+
+
+def test_meshes_become_capsules_to_the_carried_joints():
+    mesh = '<visual><geometry><mesh filename="package://nowhere/a.stl"/></geometry></visual>'
+    model = parse_urdf(robot(link("a", more=mesh), link("b", com="0.1 0 0", more=mesh),
+                             joint("j", "a", "b", xyz="0 0.3 0")))
+    (capsule,) = model.link("a").geoms
+    assert capsule.kind == "capsule" and capsule.collision
+    assert capsule.size[1] == pytest.approx(0.3) and np.allclose(capsule.xyz, [0, 0.15, 0])
+    assert np.allclose(capsule.rotation @ [0, 0, 1], [0, 1, 0])
+    (tip,) = model.link("b").geoms  # a link that carries nothing reaches as far beyond its centre of mass
+    assert tip.size[1] == pytest.approx(0.2)
+
+
+def test_fixed_links_are_merged_by_the_parallel_axis_theorem():
+    tree = parse_urdf(robot(link("a"), link("b", mass=2.0), link("c", mass=1.0), joint("j", "a", "b"),
+                            joint("f", "b", "c", kind="fixed", xyz="0.3 0 0")))
+    body = simplify(tree, ("j",)).link("b")
+    assert body.mass == 3.0
+    assert np.allclose(body.com, [0.1, 0, 0])
+    # 2 kg at 0.1 m and 1 kg at 0.2 m from the common centre: 2*0.01 + 1*0.04 = 0.06 kg m2 about y and z
+    assert np.allclose(body.inertia, np.diag([0.2, 0.26, 0.26]))
+
+
+def test_locked_joints_are_frozen_at_their_value():
+    tree = parse_urdf(robot(link("a"), link("b"), link("c"), joint("j", "a", "b"),
+                            joint("k", "b", "c", xyz="1 0 0"), link("d"),
+                            joint("tip", "c", "d", kind="fixed", xyz="1 0 0")))
+    body, xyz, rotation = frame_in_body(tree, "d", ("j",), {"k": np.pi / 2})
+    assert body == "b"
+    assert np.allclose(xyz, [1, 1, 0])
+    assert np.allclose(rotation @ [1, 0, 0], [0, 1, 0])
+    assert [link_.name for link_ in simplify(tree, ("j",), {"k": np.pi / 2}).links] == ["a", "b"]
+
+
+def test_a_massless_fixed_frame_is_fine_even_with_an_odd_inertia():
+    tree = parse_urdf(robot(link("a"), link("b"), link("t", mass=0.0), joint("j", "a", "b"),
+                            joint("f", "b", "t", kind="fixed")))
+    assert np.allclose(simplify(tree, ("j",)).link("b").inertia, 0.1 * np.eye(3))
+
+
+def test_rounding_in_an_inertia_is_repaired_with_a_warning():
+    inertia = '<inertia ixx="0.1" ixy="0" ixz="0" iyy="0.1" iyz="0" izz="0.202"/>'
+    tree = parse_urdf(robot(link("a"), link("b", inertia=inertia), joint("j", "a", "b")))
+    with pytest.warns(RobotDescriptionWarning, match="'b'.*lowered"):
+        repaired = simplify(tree, ("j",)).link("b").inertia
+    assert np.allclose(repaired, np.diag([0.1, 0.1, 0.2]))
+
+
+ZERO = '<inertia ixx="0" ixy="0" ixz="0" iyy="0" iyz="0" izz="0"/>'
+FLAT = '<inertia ixx="0.1" ixy="0" ixz="0" iyy="0.1" iyz="0" izz="0.5"/>'
+INDEFINITE = '<inertia ixx="0.1" ixy="0.2" ixz="0" iyy="0.1" iyz="0" izz="0.1"/>'
+
+
+@pytest.mark.parametrize(("second", "words"), [
+    (link("b", inertia=ZERO), ["link 'b'", "inertia over zero"]),
+    (link("b", mass=0.0), ["link 'b'", "mass over zero", "0 kg"]),
+    (link("b", inertia=FLAT), ["link 'b'", "no rigid body", "0.5"]),
+    (link("b", inertia=INDEFINITE), ["link 'b'", "positive definite"]),
+])
+def test_moving_links_must_be_physical(second, words):
+    tree = parse_urdf(robot(link("a"), second, joint("j", "a", "b")), "bad.urdf")
+    with pytest.raises(RobotDescriptionError) as caught:
+        simplify(tree, ("j",), file="bad.urdf")
+    for word in ["bad.urdf", *words]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("<robot", ["cannot be parsed"]),
+    ("", ["cannot be parsed"]),
+    ("<mujoco/>", ["<robot>", "<mujoco>"]),
+    (robot(), ["at least one <link>"]),
+    ('<robot xmlns:xacro="http://www.ros.org/wiki/xacro"><xacro:macro name="x"/></robot>', ["xacro", "run `xacro"]),
+    (robot(link("a"), link("a")), ["link 'a'", "twice"]),
+    (robot(link("a"), "<link/>"), ["no name"]),
+    (robot(link("a"), link("b"), joint("j", "a", "nowhere")), ["joint 'j'", "child link 'nowhere'"]),
+    (robot(link("a"), link("b"), joint("j", "a", "b", kind="floating")), ["joint 'j'", "'floating'", "revolute"]),
+    (robot(link("a"), link("b"), joint("j", "a", "b", axis="0 0 0")), ["joint 'j'", "axis"]),
+    (robot(link("a"), link("b"), joint("j", "a", "b", limit='<limit lower="2" upper="1"/>')),
+     ["joint 'j'", "lower limit 2", "upper limit 1"]),
+    (robot(link("a"), link("b"), joint("j", "a", "b", limit='<limit lower="nan" upper="1"/>')), ["lower", "finite"]),
+    (robot(link("a"), link("b"), joint("j", "a", "b", xyz="0 0")), ["joint 'j'", "origin xyz", "3 finite", "'0 0'"]),
+    (robot(link("a", mass="heavy")), ["link 'a'", "mass", "'heavy'"]),
+    (robot(link("a", mass=-1)), ["link 'a'", "-1 kg"]),
+    (robot(link("a"), link("b")), ["one root link", "a, b"]),
+    (robot(link("a"), link("b"), joint("i", "a", "b"), joint("j", "b", "a")), ["loop"]),
+    (robot(link("r"), link("a"), link("b"), joint("i", "a", "b"), joint("j", "b", "a")), ["i, j", "loop"]),
+    (robot(link("a"), link("b"), link("c"), joint("i", "a", "c"), joint("j", "b", "c")), ["'c'", "two parent joints"]),
+    (robot(link("a", more='<visual><geometry><box size="0 1 1"/></geometry></visual>')), ["link 'a'", "box", "zero"]),
+    (robot(link("a", more='<visual><geometry><cone/></geometry></visual>')), ["<cone>", "cylinder"]),
+    (robot(link("a", more="<visual/>")), ["link 'a'", "<geometry>"]),
+])
+def test_wrong_urdfs_get_one_clear_line(text, words):
+    with pytest.raises(RobotDescriptionError) as caught:
+        parse_urdf(text, "bad.urdf")
+    message = str(caught.value)
+    assert message.startswith("bad.urdf") and "\n" not in message
+    for word in words:
+        assert word in message
