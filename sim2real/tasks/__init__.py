@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sim2real.errors import TaskError, unknown
 from sim2real.resources import data_path
-from sim2real.robots import RobotDescription
 from sim2real.tasks.base import EpisodeScore, Task
 from sim2real.tasks.hover import Hover
 from sim2real.tasks.observations import Context, ObservationBuilder, Term
 from sim2real.tasks.reach import Reach
 from sim2real.tasks.track import Track
+
+if TYPE_CHECKING:
+    from sim2real.robots import RobotDescription
 
 _TASKS: dict[str, type[Task]] = {"reach": Reach, "hover": Hover, "track": Track}
 
@@ -39,6 +42,20 @@ def make_task(name: str, robot: RobotDescription, options: Mapping[str, Any] | N
     return _TASKS[name](robot, options)
 
 
+def load_task(task_id: str, robot: RobotDescription | str | Path | None = None,
+              options: Mapping[str, Any] | None = None) -> Task:
+    """The task of an id such as ``ur5e-reach``; ``robot`` (a description, a name or a path) takes the id's place, and
+    then the task's name alone will do."""
+    from sim2real.robots import RobotDescription, load_robot
+
+    if robot is not None and task_id in _TASKS:
+        name = task_id
+    else:
+        named, name = split_task_id(task_id)
+        robot = named if robot is None else robot
+    return make_task(name, robot if isinstance(robot, RobotDescription) else load_robot(robot), options)
+
+
 def split_task_id(task_id: str) -> tuple[str, str]:
     """Robot and task of ``ur5e-reach``; the robot's name may have dashes of its own."""
     robot, dash, task = task_id.rpartition("-")
@@ -58,5 +75,5 @@ def task_ids() -> list[str]:
     return ids
 
 
-__all__ = ["Context", "EpisodeScore", "ObservationBuilder", "Task", "Term", "list_tasks", "make_task", "split_task_id",
-           "task_ids"]
+__all__ = ["Context", "EpisodeScore", "ObservationBuilder", "Task", "Term", "list_tasks", "load_task", "make_task",
+           "split_task_id", "task_ids"]

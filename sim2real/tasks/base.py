@@ -6,16 +6,18 @@ import abc
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sim2real.errors import TaskError, unknown
 from sim2real.parameters import ParameterSpace
-from sim2real.robots import RobotDescription
 from sim2real.tasks import terms
 from sim2real.tasks.observations import Context, ObservationBuilder, Term
 from sim2real.types import RobotState
+
+if TYPE_CHECKING:
+    from sim2real.robots import RobotDescription
 
 
 class Task(abc.ABC):
