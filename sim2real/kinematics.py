@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.errors import RobotDescriptionError
-from sim2real.urdf import RobotModel, _z_to
+from sim2real.urdf import RobotModel, z_to
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Chain:
             offset = offset + rotation @ joint.xyz
             rotation = rotation @ joint.rotation
             if joint.name in joint_names:
-                align = _z_to(joint.axis)
+                align = z_to(joint.axis)
                 steps.append(_Step(joint_names.index(joint.name), joint.type == "prismatic",
                                    _rows(rotation @ align, offset)))
                 rotation, offset = align.T, np.zeros(3)

@@ -3,7 +3,8 @@
 What a URDF does not say is derived by the rules below and written down as a robot.yaml, which a user may take as the
 start of their own. Rules, each with the constant that it uses:
 
-- joints: the longest chain of joints that are not a gripper's; tool: the outermost fixed frame beyond it;
+- joints: the longest chain of joints that are not a gripper's (named so, mimicking or mimicked);
+- tool: the outermost fixed frame beyond it;
 - velocity: the URDF's, at most pi rad/s (0.5 m/s); acceleration 10 rad/s2 and jerk 500 rad/s3;
 - effort: the URDF's, or three times the stretched arm's weight torque;
 - armature: 2 g m2 per N m of effort (a Panda's drives: 0.195 at 87 N m), at least 0.4 of the carried inertia, which
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import warnings
 from dataclasses import dataclass
 
@@ -25,20 +27,14 @@ import yaml
 
 from sim2real.errors import RobotDescriptionError
 from sim2real.kinematics import Chain
-from sim2real.urdf import (
-    RobotDescriptionWarning,
-    RobotModel,
-    UrdfJoint,
-    frame_in_body,
-    is_finger,
-    parse_urdf,
-    simplify,
-)
+from sim2real.simplification import frame_in_body, simplify
+from sim2real.urdf import RobotDescriptionWarning, RobotModel, UrdfJoint, parse_urdf
 
 _GRAVITY = 9.81
 _FREQUENCY = 8.0  # [Hz]
 _SUBSTEP = 0.004  # [s]
 _PERIOD = 0.04  # [s]
+_FINGER = re.compile(r"finger|gripper|knuckle|jaw|thumb|claw", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -89,8 +85,11 @@ def _identifier(name: str) -> str:
 # ------------------------------------------------------------------------------------------------- structure
 def _longest_chain(model: RobotModel, file: str) -> tuple[UrdfJoint, ...]:
     """The movable joints to the link that most of them carry; a gripper's do not count."""
+    leaders = {joint.mimic for joint in model.joints}
+
     def movable(link: str) -> tuple[UrdfJoint, ...]:
-        return tuple(joint for joint in model.path(link) if joint.type != "fixed" and not is_finger(joint))
+        return tuple(joint for joint in model.path(link) if joint.type != "fixed"
+                     and not (joint.mimic or joint.name in leaders or _FINGER.search(joint.name)))
 
     best = max((movable(link.name) for link in model.links), key=len)
     if len(best) < 2:

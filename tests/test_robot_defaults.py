@@ -10,7 +10,8 @@ from sim2real.robot_defaults import carried_inertia, describe_urdf
 from sim2real.robots import RobotDescription, load_robot
 from sim2real.urdf import RobotDescriptionWarning, parse_urdf
 
-FOREIGN = {"kuka_iiwa/model.urdf": 7, "franka_panda/panda.urdf": 7, "xarm/xarm6_robot.urdf": 6}
+FOREIGN = {"kuka_iiwa/model.urdf": 7, "franka_panda/panda.urdf": 7, "xarm/xarm6_robot.urdf": 6,
+           "xarm/xarm6_with_gripper.urdf": 6}
 
 
 def foreign(file):
