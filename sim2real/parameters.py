@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim2real.errors import ParameterError, unknown
-from sim2real.vocabulary import ARM, DRONE, ENGINES
+from sim2real.vocabulary import ARM, CORRELATED, DRONE, ENGINES
 
 if TYPE_CHECKING:
     from sim2real.robots import RobotDescription
+
+
+_TWIN_MARGIN = 0.1  # twins' range beyond training's, as a share of its width, where a robot.yaml gives none
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,21 @@ class Parameter:
         """The row that ``sim2real list parameters --json`` prints."""
         return {"name": self.name, "unit": self.unit, "nominal": self.nominal, "low": self.low, "high": self.high,
                 "distribution": self.distribution, "engines": list(self.engines), "twin_low": self.twin_low,
-                "twin_high": self.twin_high, "role": self.role, "description": self.text}
+                "twin_high": self.twin_high, "physical_low": self.physical_low, "physical_high": self.physical_high,
+                "role": self.role, "live": self.live, "description": self.text}
+
+    def check_ranges(self) -> None:
+        """Raise ParameterError unless physical, twin and training ranges and the nominal value lie in one another."""
+        bounds = (self.physical_low, self.twin_low, self.low, self.nominal, self.high, self.twin_high,
+                  self.physical_high)
+        if not all(a <= b for a, b in zip(bounds, bounds[1:], strict=False)):  # false for nan, too
+            raise ParameterError(
+                f"parameter {self.name}: expected physical, twin and training ranges and nominal inside one another, "
+                f"got nominal {self.nominal:g}, [{self.low:g}, {self.high:g}] in [{self.twin_low:g}, "
+                f"{self.twin_high:g}] in [{self.physical_low:g}, {self.physical_high:g}] {self.unit}")
+        if self.distribution == "log_uniform" and self.twin_low <= 0.0:
+            raise ParameterError(f"parameter {self.name}: its distribution is log-uniform, so low and twin_low must be "
+                                 f"over 0, got {self.low:g} and {self.twin_low:g}; raise them")
 
 
 class ParameterSpace:
@@ -98,7 +115,13 @@ class ParameterSpace:
         for name in overrides:
             if name not in names:
                 raise ParameterError(f"robot {robot.name}, parameters: {unknown('parameter', name, names)}")
-        return cls(_override(p, overrides.get(p.name)) for p in parameters)
+        try:
+            parameters = [_override(p, overrides.get(p.name)) for p in parameters]
+            for p in parameters:
+                p.check_ranges()
+        except ParameterError as error:
+            raise ParameterError(f"robot {robot.name}: {error}") from None
+        return cls(parameters)
 
     def __len__(self) -> int:
         return len(self.parameters)
@@ -151,18 +174,22 @@ class ParameterSpace:
 
 
 def _override(parameter: Parameter, change: Mapping[str, float] | None) -> Parameter:
-    """``parameter`` with a robot description's own nominal, low or high; the twin range keeps its margin."""
+    """``parameter`` with a robot description's own nominal, low or high; the twin range lies a margin around it."""
     if not change:
         return parameter
     nominal = change.get("nominal", parameter.nominal)
     low, high = change.get("low", min(parameter.low, nominal)), change.get("high", max(parameter.high, nominal))
-    if not (parameter.physical_low <= low <= high <= parameter.physical_high):
-        raise ParameterError(f"parameter {parameter.name}: range [{low:g}, {high:g}] must be ordered and inside the "
-                             f"physical range [{parameter.physical_low:g}, {parameter.physical_high:g}]")
-    margin = 0.1 * (high - low)
-    return replace(parameter, nominal=nominal, low=low, high=high,
-                   twin_low=change.get("twin_low", max(parameter.physical_low, low - margin)),
-                   twin_high=change.get("twin_high", min(parameter.physical_high, high + margin)))
+    changed = replace(parameter, nominal=nominal, low=low, high=high, twin_low=change.get("twin_low", low),
+                      twin_high=change.get("twin_high", high))
+    changed.check_ranges()
+    if parameter.distribution == "log_uniform":
+        margin = (high / low) ** _TWIN_MARGIN
+        twin_low, twin_high = low / margin, high * margin
+    else:
+        margin = _TWIN_MARGIN * (high - low)
+        twin_low, twin_high = low - margin, high + margin
+    return replace(changed, twin_low=change.get("twin_low", max(parameter.physical_low, twin_low)),
+                   twin_high=change.get("twin_high", min(parameter.physical_high, twin_high)))
 
 
-__all__ = ["ENGINES", "Parameter", "ParameterSpace"]
+__all__ = ["CORRELATED", "ENGINES", "Parameter", "ParameterSpace"]

@@ -1,7 +1,8 @@
 """The rows of the vocabulary: what each parameter is called, its unit, its ranges and what it does.
 
 Rows follow ``Parameter``'s fields. Ranges are the spread between sources for one type of robot (docs/parameters.md);
-those of a single robot stand in its robot.yaml.
+those of a single robot stand in its robot.yaml. Where a description leaves a sensor's noise or resolution out, the
+ranges begin from the floors below: a range of no width would train a policy for a perfect sensor.
 """
 
 from __future__ import annotations
@@ -13,6 +14,17 @@ if TYPE_CHECKING:
 
 ENGINES = ("mujoco", "pybullet", "quadrotor")
 _RIGID = ("mujoco", "pybullet")
+
+# Parameters of one real vehicle that rise and fall together; drawn apart they make vehicles that do not exist: a mass
+# that its motors cannot lift, or principal inertias with Izz > Ixx + Iyy.
+CORRELATED = {
+    "inertia": ("inertia_xx", "inertia_yy", "inertia_zz"),
+    "lift": ("mass", "thrust_coefficient", "payload_mass"),
+}
+# joint position noise [rad], joint velocity noise [rad/s]: the UR5e's; 1.9e-4 rad is one count of a 15-bit encoder
+_JOINT_FLOOR = {"position": 1e-4, "velocity": 2e-3, "quantum": 1e-4}
+# position [m], velocity [m/s], attitude [rad], body rates [rad/s]: half of the Crazyflie's
+_BASE_FLOOR = {"position": 1e-3, "velocity": 1e-2, "attitude": 2.5e-3, "gyro": 5e-3}
 
 
 def _row(name, unit, nominal, train, twin, physical, role, text, *, log=False, live=False, engines=_RIGID):
@@ -31,6 +43,11 @@ def _family(elements, name, unit, nominal, train, twin, physical, role, text, ea
                    f"{text}, {element} alone, on top of {name}", log=log, live=live, engines=engines)
 
 
+def _upto(nominal, limit, margin=1.25):
+    """[0, limit], stretched where the description's own value would not lie inside."""
+    return 0.0, max(limit, margin * nominal)
+
+
 def ARM(robot: RobotDescription) -> list[tuple]:
     """Rows for an arm."""
     joints = robot.joint_names
@@ -38,7 +55,9 @@ def ARM(robot: RobotDescription) -> list[tuple]:
     sensors, actuator, payload = robot.sensors, robot.actuator, robot.payload_max
     period, positive = robot.control_period, (1e-3, 1e3)
     each, each_twin = (0.9, 1.1), (0.85, 1.15)
-    quantum = sensors.position_quantum
+    noise, rate_noise, quantum = (max(value, _JOINT_FLOOR[name]) for name, value in (
+        ("position", sensors.position_noise), ("velocity", sensors.velocity_noise),
+        ("quantum", sensors.position_quantum)))
     rows = [
         *_family(links, "link_mass_scale", "1", 1, (0.85, 1.15), (0.8, 1.25), positive, "dynamics",
                  "link mass and inertia over nominal; the centre of mass stays", each, each_twin),
@@ -62,21 +81,22 @@ def ARM(robot: RobotDescription) -> list[tuple]:
                  "velocity gain of the joint servo over nominal", each, each_twin, log=True),
         *_family(joints, "effort_limit_scale", "1", 1, (0.85, 1.0), (0.8, 1.0), positive, "actuation",
                  "largest joint effort over nominal", (0.95, 1.0), (0.95, 1.0)),
-        _row("actuator_delay", "s", actuator.delay, (0, 2.75 * period), (0, 3.0 * period), (0, 8 * period), "latency",
+        _row("actuator_delay", "s", actuator.delay, _upto(actuator.delay, 2.75 * period),
+             _upto(actuator.delay, 3.0 * period, 1.4), (0, 8 * period), "latency",
              "dead time from command to servo", live=True),
-        _row("motor_time_constant", "s", actuator.time_constant, (0, 0.02), (0, 0.03), (0, 1), "actuation",
+        _row("motor_time_constant", "s", actuator.time_constant, _upto(actuator.time_constant, 0.02, 2.0),
+             _upto(actuator.time_constant, 0.03, 3.0), (0, 1), "actuation",
              "first-order lag of the servo's set point"),
-        _row("joint_position_noise", "rad", sensors.position_noise, (0, 2 * sensors.position_noise),
-             (0, 2.5 * sensors.position_noise), (0, 1), "sensing", "standard deviation of measured position",
-             live=True),
-        _row("joint_velocity_noise", "rad/s", sensors.velocity_noise, (0, 2 * sensors.velocity_noise),
-             (0, 2.5 * sensors.velocity_noise), (0, 10), "sensing", "standard deviation of measured velocity",
-             live=True),
+        _row("joint_position_noise", "rad", sensors.position_noise, (0, 2 * noise), (0, 2.5 * noise), (0, 1),
+             "sensing", "standard deviation of measured position", live=True),
+        _row("joint_velocity_noise", "rad/s", sensors.velocity_noise, (0, 2 * rate_noise), (0, 2.5 * rate_noise),
+             (0, 10), "sensing", "standard deviation of measured velocity", live=True),
         *_family(joints, "joint_position_bias", "rad", 0, (0, 0), (0, 0), (-1, 1), "sensing",
                  "constant error of measured position", (-0.002, 0.002), (-0.003, 0.003), live=True),
-        _row("joint_position_quantum", "rad", quantum, (0, 2 * quantum), (0, 2 * quantum), (0, 0.2), "sensing",
-             "resolution of measured position; zero is exact", live=True),
-        _row("sensor_delay", "s", sensors.delay, (0, 0.5 * period), (0, 0.6 * period), (0, 4 * period), "latency",
+        _row("joint_position_quantum", "rad", sensors.position_quantum, (0, 2 * quantum), (0, 2.5 * quantum), (0, 0.2),
+             "sensing", "resolution of measured position; zero is exact", live=True),
+        _row("sensor_delay", "s", sensors.delay, _upto(sensors.delay, 0.5 * period),
+             _upto(sensors.delay, 0.6 * period, 1.4), (0, 4 * period), "latency",
              "age of a measurement when it is used", live=True),
         _row("control_jitter", "s", 0, (0, 0), (0, 0.25 * period), (0, period), "defect",
              "a command arrives up to this much later, drawn anew at each", live=True),
@@ -129,32 +149,38 @@ def DRONE(robot: RobotDescription) -> list[tuple]:
              "first-order lag of rotor speed", log=True, engines=e),
         *_family([str(i + 1) for i in range(4)], "rotor_thrust_scale", "1", 1, (1, 1), (1, 1), (0, 2), "actuation",
                  "thrust over nominal (imbalance, a worn propeller)", (0.95, 1.05), (0.93, 1.07), engines=e),
-        *(_row(f"drag_{a}", "N s/m", d, (0.3 * d, 2 * d), (0.2 * d, 2.5 * d), (0, 1e3), "dynamics",
+        # a description without drag: up to 2 % of the weight at 1 m/s, about the Crazyflie's
+        *(_row(f"drag_{a}", "N s/m", d, (0.3 * d, 2 * d or 0.02 * weight), (0.2 * d, 2.5 * d or 0.025 * weight),
+               (0, 1e3), "dynamics",
                f"linear drag along body {a}", engines=e) for a, d in zip("xyz", rotors.drag, strict=True)),
-        _row("battery_voltage_scale", "1", 1, (0.9, 1.02), (0.87, 1.03), (0.3, 1.5), "actuation",
+        _row("battery_voltage_scale", "1", 1, (0.9, 1.02), (0.88, 1.04), (0.3, 1.5), "actuation",
              "battery voltage over nominal: scales rotor speed", engines=e),
         _row("battery_sag", "1/s", 0, (0, 0.003), (0, 0.004), (0, 0.5), "actuation",
              "share of the voltage lost per second", engines=e),
-        _row("actuator_delay", "s", actuator.delay, (0, 1.5 * period), (0, 1.75 * period), (0, 8 * period), "latency",
+        _row("actuator_delay", "s", actuator.delay, _upto(actuator.delay, 1.5 * period),
+             _upto(actuator.delay, 1.75 * period, 1.4), (0, 8 * period), "latency",
              "dead time from command to rate loop", live=True, engines=e),
         _row("control_jitter", "s", 0, (0, 0), (0, 0.25 * period), (0, period), "defect",
              "a command arrives up to this much later, drawn anew at each", live=True, engines=e),
         _row("command_drop_probability", "1", 0, (0, 0.02), (0, 0.04), (0, 1), "latency",
              "share of commands lost; the last one stays in force", live=True, engines=e),
-        *(_row(name, unit, sigma, (0, 2 * sigma), (0, 2.5 * sigma), (0, 10), "sensing", text, live=True, engines=e)
-          for name, unit, sigma, text in (
-              ("position_noise", "m", sensors.position_noise, "standard deviation of measured position"),
-              ("velocity_noise", "m/s", sensors.velocity_noise, "standard deviation of measured velocity"),
-              ("attitude_noise", "rad", sensors.attitude_noise, "standard deviation of measured attitude"),
-              ("gyro_noise", "rad/s", sensors.gyro_noise, "standard deviation of measured body rates"))),
+        *(_row(f"{name}_noise", unit, sigma, (0, 2 * max(sigma, _BASE_FLOOR[name])),
+               (0, 2.5 * max(sigma, _BASE_FLOOR[name])), (0, 10), "sensing",
+               f"standard deviation of measured {what}", live=True, engines=e)
+          for name, unit, sigma, what in (
+              ("position", "m", sensors.position_noise, "position"),
+              ("velocity", "m/s", sensors.velocity_noise, "velocity"),
+              ("attitude", "rad", sensors.attitude_noise, "attitude"),
+              ("gyro", "rad/s", sensors.gyro_noise, "body rates"))),
         *(_row(f"gyro_bias_{a}", "rad/s", 0, (-0.01, 0.01), (-0.015, 0.015), (-5, 5), "sensing",
                f"constant error of the body rate about {a}", live=True, engines=e) for a in "xyz"),
         *(_row(f"attitude_bias_{a}", "rad", 0, (-0.01, 0.01), (-0.015, 0.015), (-3.2, 3.2), "sensing",
                f"constant error of the attitude about body {a} (estimator not level)", live=True, engines=e)
           for a in "xy"),
-        _row("position_quantum", "m", 0, (0, 0.001), (0, 0.001), (0, 1), "sensing",
+        _row("position_quantum", "m", 0, (0, 0.001), (0, 0.00125), (0, 1), "sensing",
              "resolution of measured position; zero is exact", live=True, engines=e),
-        _row("sensor_delay", "s", sensors.delay, (0, 0.5 * period), (0, 0.75 * period), (0, 4 * period), "latency",
+        _row("sensor_delay", "s", sensors.delay, _upto(sensors.delay, 0.5 * period),
+             _upto(sensors.delay, 0.75 * period, 1.4), (0, 4 * period), "latency",
              "age of a measurement when it is used", live=True, engines=e),
         *(_row(f"wind_{a}", "m/s", 0, (-s, s), (-s, s), (-60, 60), "disturbance",
                f"wind along world {a}", live=True, engines=e) for a, s in zip("xyz", (1.0, 1.0, 0.3), strict=True)),

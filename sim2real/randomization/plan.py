@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from sim2real.errors import ParameterError, RandomizationError, unknown
-from sim2real.parameters import Parameter, ParameterSpace
+from sim2real.parameters import CORRELATED, Parameter, ParameterSpace
 from sim2real.randomization import document
 from sim2real.randomization.distributions import Constant, LogUniform, Uniform
 from sim2real.randomization.terms import Interval, Term, check_interval
@@ -60,6 +60,8 @@ class RandomizationPlan:
             if name not in known:
                 raise RandomizationError(unknown("defect", name, known))
         chosen = () if level == "training" else known if defects is None else defects
+        groups = {name: group for group, names in CORRELATED.items() if all(n in space for n in names)
+                  for name in names}
         terms = []
         for p in space.parameters:
             low, high = (p.low, p.high) if level == "training" else (p.twin_low, p.twin_high)
@@ -68,7 +70,7 @@ class RandomizationPlan:
             kind = LogUniform if p.distribution == "log_uniform" else Uniform
             distribution = Constant(low) if low == high else kind(low, high)
             when = "episode" if p.role != "disturbance" else GUST if p.name.startswith("wind") else PUSH
-            terms.append(Term(p.name, distribution, when))
+            terms.append(Term(p.name, distribution, when, group=groups.get(p.name)))
         used = {t.when for t in terms}
         # pushes: a nudge by a hand or a cable; gusts: seconds, as the short end of the Dryden model's time scales
         standard = {PUSH: Interval((2.0, 5.0), (0.1, 0.3)), GUST: Interval((2.0, 4.0), (0.5, 2.0))}
@@ -175,18 +177,11 @@ class RandomizationPlan:
         Raises:
             RandomizationError: A term that cannot be carried out, with its name and the fix.
         """
-        named = {t.parameter for t in self.terms if not t.is_pattern}
+        named = {t.parameter for t in self.terms if t.parameter in space}
         columns: dict[tuple[int, str], Column] = {}
         for term in self.terms:
-            if not term.is_pattern and term.parameter not in space:
-                raise RandomizationError(f"term {unknown('parameter', term.parameter, space.names)}")
-            hits = [p for p in space.parameters if fnmatchcase(p.name, term.parameter)] if term.is_pattern else [
-                space[term.parameter]]
-            if not hits:
-                raise RandomizationError(f"term {term.parameter}: no parameter of this robot matches the pattern; "
-                                         f"{unknown('parameter', term.parameter.rstrip('.*'), space.names)}")
-            for p in hits:
-                if term.is_pattern and p.name in named:
+            for p in self._parameters(term, space):
+                if p.name in named and p.name != term.parameter:
                     continue
                 key = (space.column(p.name), term.when)
                 if key in columns:
@@ -209,6 +204,16 @@ class RandomizationPlan:
                                                     "distribution": c.term.distribution.kind, "when": c.term.when})
             row["low"], row["high"] = min(row["low"], low), max(row["high"], high)
         return out
+
+    def _parameters(self, term: Term, space: ParameterSpace) -> list[Parameter]:
+        """What a term's name or pattern stands for."""
+        if term.parameter in space:
+            return [space[term.parameter]]
+        hits = [p for p in space.parameters if term.is_pattern and fnmatchcase(p.name, term.parameter)]
+        if not hits:
+            kind = "parameter that the pattern matches:" if term.is_pattern else "parameter"
+            raise RandomizationError(f"term {term.parameter}: {unknown(kind, term.parameter, space.names)}")
+        return hits
 
     def _check(self, term: Term, p: Parameter, space: ParameterSpace) -> None:
         where = f"term {term.parameter}" + (f" ({p.name})" if term.is_pattern else "")
