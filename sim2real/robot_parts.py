@@ -98,7 +98,7 @@ class RotorModel:
             d [-], shape (3, 3).
         rate_period: Period of that loop in [s].
         max_rate: Largest commanded body rates in [rad/s], shape (3,).
-        max_thrust_fraction: Largest commanded collective thrust over the rotors' largest.
+        max_collective: Largest commanded collective thrust over the rotors' largest.
         battery_voltage: Nominal voltage in [V].
     """
 
@@ -115,7 +115,7 @@ class RotorModel:
     rate_gains: np.ndarray
     rate_period: float
     max_rate: np.ndarray
-    max_thrust_fraction: float
+    max_collective: float
     battery_voltage: float
 
     @property
@@ -127,7 +127,7 @@ class RotorModel:
     @property
     def max_thrust(self) -> float:
         """Largest collective thrust in [N] that may be commanded."""
-        return self.max_thrust_fraction * len(self.positions) * self.thrust_coefficient * self.max_speed**2
+        return self.max_collective * len(self.positions) * self.thrust_coefficient * self.max_speed**2
 
     @property
     def hover_speed(self) -> float:

@@ -188,7 +188,7 @@ class DroneSection(_Section):
     rate_period: Period = 0.002
     max_rate: tuple[Annotated[float, _si("rad/s"), _POSITIVE], Annotated[float, _si("rad/s"), _POSITIVE],
                     Annotated[float, _si("rad/s"), _POSITIVE]]
-    max_thrust_fraction: Annotated[float, _si("1"), _POSITIVE] = 1.0
+    max_collective: Annotated[float, _si("1"), _POSITIVE] = 1.0
     battery_voltage: Annotated[float, _si("V"), _POSITIVE] = 3.7
 
 

@@ -83,6 +83,11 @@ class RobotDescription:
         return tuple(joint.name for joint in self.joints)
 
     @property
+    def hover_thrust(self) -> float:
+        """Collective thrust in [N] that carries a drone's nominal weight (g = 9.81 m/s2); 0 for an arm."""
+        return 9.81 * self.rotors.mass if self.rotors else 0.0
+
+    @property
     def moving_links(self) -> tuple[Link, ...]:
         """The bodies that joints move, in the model's order: all but the base."""
         return tuple(link for link in self.model.links if link.name != self.model.root)
@@ -267,7 +272,7 @@ def _rotors(drone: DroneSection, model: RobotModel) -> RotorModel:
         time_constant_up=drone.time_constant_up, time_constant_down=drone.time_constant_down,
         mass=body.mass, inertia=np.diag(body.inertia).copy(), drag=np.array(drone.drag),
         rate_gains=np.array([[axis.p, axis.i, axis.d] for axis in gains]), rate_period=drone.rate_period,
-        max_rate=np.array(drone.max_rate), max_thrust_fraction=drone.max_thrust_fraction,
+        max_rate=np.array(drone.max_rate), max_collective=drone.max_collective,
         battery_voltage=drone.battery_voltage)
 
 

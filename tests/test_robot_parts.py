@@ -10,6 +10,7 @@ def test_drones_can_hover_and_turn(name):
     robot = load_robot(name)
     rotors, weight = robot.rotors, robot.rotors.mass * 9.81
     assert rotors.max_thrust > 1.4 * weight
+    assert robot.hover_thrust == pytest.approx(weight)
     thrust = np.full(4, rotors.thrust_coefficient * rotors.hover_speed**2)
     assert np.allclose(rotors.allocation @ thrust, [weight, 0, 0, 0], atol=1e-12)
     assert np.linalg.matrix_rank(rotors.allocation) == 4
