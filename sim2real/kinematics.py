@@ -57,7 +57,7 @@ class Chain:
     def forward(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tool position (n, 3) in [m] and rotation ``base_from_tool`` (n, 3, 3) at joint positions ``q`` (n, J)."""
         q = self._checked(q)
-        position, axes, _ = self._walk(q, None)
+        position, axes = self._walk(q, None)
         n = len(q)
         return position.reshape(3, n).T.copy(), np.ascontiguousarray(axes.reshape(3, 3, n).transpose(2, 1, 0))
 
@@ -66,7 +66,7 @@ class Chain:
         q = self._checked(q)
         n = len(q)
         frames: list[tuple[np.ndarray, np.ndarray]] = []
-        position, _, _ = self._walk(q, frames)
+        position, _ = self._walk(q, frames)
         out = np.zeros((n, 6, self.num_joints))
         for step, (origin, axis) in zip(self.steps, frames):
             if step.prismatic:
@@ -99,7 +99,7 @@ class Chain:
             raise ValueError(f"expected joint positions of shape (n, {self.num_joints}), got {q.shape}")
         return q
 
-    def _walk(self, q: np.ndarray, frames: list | None) -> tuple[np.ndarray, np.ndarray, None]:
+    def _walk(self, q: np.ndarray, frames: list | None) -> tuple[np.ndarray, np.ndarray]:
         """Tool position (3 n,) and axes (3 columns, 3 n); appends each joint's origin and axis (3, n) to frames."""
         n = len(q)
         cosine, sine = np.cos(q.T), np.sin(q.T)
@@ -118,7 +118,7 @@ class Chain:
                 y -= s * x
                 x[...] = turned
         axes, position = _advance(self.tool, axes, position, n)
-        return position, axes, None
+        return position, axes
 
 
 def _rows(rotation: np.ndarray, offset: np.ndarray) -> np.ndarray:
