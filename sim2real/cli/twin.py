@@ -1,0 +1,93 @@
+"""``sim2real twin``: a robot's driver, simulated, as a ROS 2 node."""
+
+from __future__ import annotations
+
+import argparse
+
+NAME = "twin"
+HELP = "simulate a robot's driver as a ROS 2 node"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.description = (
+        "Speak exactly the topics, types and rates of the robot's driver, with a simulation behind them whose "
+        "parameters and defects nobody told the policy. What runs against it runs against the robot unchanged. "
+        "By default the twin is drawn from --seed, as in `sim2real evaluate`; with --parameters it has exactly the "
+        "values of the file and is nominal otherwise. A twin is a simulation: its results are simulation.")
+    parser.add_argument("robot", help="name of a robot, or path to a robot.yaml or .urdf")
+    parser.add_argument("--engine", default=None,
+                        help="pybullet, mujoco or quadrotor (default: pybullet where it is installed)")
+    parser.add_argument("--parameters", metavar="FILE", help="YAML with exact values by name; the rest is nominal")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="which twin is drawn (default: 0)")
+    parser.add_argument("--defects", default="default", metavar="NAMES",
+                        help="default (all), none, or names joined by commas")
+    parser.add_argument("--nominal", action="store_true", help="no draw: every parameter at its nominal value")
+    parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
+    parser.add_argument("--duration", type=float, default=None, metavar="S", help="stop by itself after S seconds")
+    parser.add_argument("--reveal", action="store_true", help="print the hidden values")
+    parser.add_argument("--view", action="store_true", help="show the robot in a window (mujoco on a desktop)")
+    parser.add_argument("--json", action="store_true", help="print one JSON line at the end")
+    parser.add_argument("--ros-args", nargs=argparse.REMAINDER, default=[], metavar="ARG",
+                        help="the rest goes to ROS 2, such as -r /cf/odom:=/cf231/odom")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Be the twin until a signal comes or the time is over."""
+    import time
+
+    from sim2real.cli.output import note, print_json, say
+    from sim2real.ros.context import RosContext, StopSignal, import_ros
+    from sim2real.ros.profiles import RosProfile
+    from sim2real.ros.twin_node import TwinNode
+
+    import_ros("rclpy")
+    begin = time.monotonic()
+    with StopSignal() as stop:
+        robot, space, values, plant = build(args)
+        profile = RosProfile.for_robot(robot)
+        try:
+            with RosContext(f"{robot.name.replace('-', '_')}_twin", args.ros_args, args.domain_id) as ros:
+                twin = TwinNode(ros, robot, profile, plant)
+                if not args.json:
+                    takes = ", ".join(profile.commands[name].topic for name in twin.interfaces)
+                    say(f"twin of {robot.name} (simulation): {profile.state.topic} at {profile.state.rate:g} Hz, "
+                        f"takes {takes}")
+                if args.reveal:
+                    note(f"hidden values: {space.as_dict(values, changed_only=True)}")
+                twin.run(stop, args.duration)
+        finally:
+            plant.close()
+    if args.json:
+        print_json({"robot": robot.name, "published": twin.published, "commands": plant.commands,
+                    "rejected": twin.rejected, "dropped_s": plant.dropped_time, "seconds": time.monotonic() - begin})
+    return 0
+
+
+def build(args: argparse.Namespace):
+    """The robot, its vocabulary, the hidden values (P,) and the plant of the command line's choice."""
+    import importlib.util
+
+    import numpy as np
+
+    from sim2real.errors import BadInputError
+    from sim2real.evaluation.twins import TwinPlan, load_parameter_file, parse_defects
+    from sim2real.parameters import ParameterSpace
+    from sim2real.robots import load_robot
+    from sim2real.ros.profiles import RosProfile
+    from sim2real.ros.twin_plant import TwinPlant, step_period, with_step
+    from sim2real.simulators import make_simulator
+
+    if args.seed < 0 or (args.duration is not None and not args.duration > 0.0):
+        raise BadInputError("expected --seed of zero or more and --duration over zero")
+    robot = load_robot(args.robot)
+    profile = RosProfile.for_robot(robot)
+    space = ParameterSpace.for_robot(robot)
+    given = load_parameter_file(args.parameters, space) if args.parameters else None
+    plan = TwinPlan(parameters=given, draw=given is None and not args.nominal, defects=parse_defects(args.defects, space))
+    sampler = plan.sampler(space, np.array([args.seed]))
+    values = sampler.episode(np.arange(1), np.zeros(1, int))[0]
+    engine = args.engine or ("pybullet" if importlib.util.find_spec("pybullet") else "mujoco")
+    simulator = make_simulator(engine, with_step(robot, step_period(profile.state.rate)[0]), 1, seed=args.seed, threads=1)
+    plant = TwinPlant(simulator, robot, profile, values, seed=args.seed, evolve=sampler.advance)
+    return robot, space, values, plant

@@ -1,0 +1,161 @@
+"""rclpy's life cycle: opened without its signal handlers, so that a last, safe command still gets out.
+
+Works with the wheels from PyPI and with a sourced distribution alike; says what to install where there is neither.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from sim2real.errors import BadInputError, DeploymentError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+    from rclpy.qos import QoSProfile
+
+_IN_WHEELS = {"rclpy", "std_msgs", "sensor_msgs", "geometry_msgs", "nav_msgs", "trajectory_msgs", "diagnostic_msgs",
+              "std_srvs", "builtin_interfaces"}
+
+
+def import_ros(module: str) -> Any:
+    """A module of ROS 2; raises MissingDependencyError with what to install."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        package = module.split(".")[0]
+        if package in _IN_WHEELS:
+            raise MissingDependencyError(f"ROS 2 is needed and {package} cannot be imported: pip install "
+                                         f"'sim2real[ros]', or source a distribution's setup.bash ({error})") from error
+        raise MissingDependencyError(f"the message package {package} is not installed (it is not on PyPI): source a "
+                                     f"distribution that has it, apt install ros-$ROS_DISTRO-{package.replace('_', '-')}"
+                                     f" ({error})") from error
+
+
+def message_class(name: str) -> Any:
+    """The class of a message type such as ``sensor_msgs/msg/JointState``."""
+    package, _, kind = name.partition("/msg/")
+    module = import_ros(f"{package}.msg")
+    if not hasattr(module, kind):
+        raise MissingDependencyError(f"package {package} has no message {kind!r}; correct 'type' in the ros section")
+    return getattr(module, kind)
+
+
+class StopSignal:
+    """SIGINT and SIGTERM as an event: the first asks for a controlled stop, the third ends at once.
+
+    Attributes:
+        number: The signal that came first, 0 for none.
+        count: How many have come.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.count = 0
+        self._event = threading.Event()
+        self._old: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignal:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._old[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        self.number = self.number or number
+        self._event.set()
+        if self.count >= 3:  # the stop itself hangs: give up on it
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    def set(self) -> None:
+        """Ask for a stop without a signal."""
+        self._event.set()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._event.is_set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` [s]; whether a stop was asked for."""
+        return self._event.wait(timeout)
+
+
+class RosContext:
+    """An rclpy context of its own with one node and its executor, spun in the caller's thread.
+
+    Args:
+        name: Name of the node.
+        arguments: ROS arguments such as ``-r /cf/odom:=/cf231/odom``, without the leading ``--ros-args``.
+        domain_id: ROS_DOMAIN_ID; None takes the environment's.
+    """
+
+    def __init__(self, name: str, arguments: Sequence[str] = (), domain_id: int | None = None):
+        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        self.rclpy = import_ros("rclpy")
+        if domain_id is not None and not 0 <= domain_id <= 232:
+            raise BadInputError(f"expected a ROS domain id between 0 and 232, got {domain_id}")
+        signals = importlib.import_module("rclpy.signals")
+        executors = importlib.import_module("rclpy.executors")
+        self.context = self.rclpy.Context()
+        options = ["--ros-args", *arguments] if arguments else []
+        try:
+            # rclpy's own handlers would shut the context down before the last command is out
+            self.rclpy.init(args=options, context=self.context, domain_id=domain_id,
+                            signal_handler_options=signals.SignalHandlerOptions.NO)
+            self.node: Node = self.rclpy.create_node(name, context=self.context)
+        except Exception as error:
+            self.context.try_shutdown()
+            raise DeploymentError(f"ROS 2 does not start: {' '.join(str(error).split())}; check the ROS arguments and "
+                                  "the network") from error
+        self._executor = executors.SingleThreadedExecutor(context=self.context)
+        self._executor.add_node(self.node)
+
+    def spin_once(self, timeout: float) -> None:
+        """Serve one callback, or wait up to ``timeout`` [s] for one."""
+        self._executor.spin_once(timeout_sec=timeout)
+
+    def close(self) -> None:
+        """Take the node off the network; closing twice is fine."""
+        if self.context.ok():
+            self._executor.shutdown(timeout_sec=1.0)
+            self.node.destroy_node()
+            self.context.try_shutdown()
+
+    def __enter__(self) -> RosContext:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def qos(self, reliability: str, *, depth: int = 1, latched: bool = False) -> QoSProfile:
+        """Keep-last QoS; "reliable" or "best_effort", for late joiners too with ``latched``."""
+        qos = importlib.import_module("rclpy.qos")
+        return qos.QoSProfile(
+            depth=depth, history=qos.HistoryPolicy.KEEP_LAST,
+            reliability=qos.ReliabilityPolicy.RELIABLE if reliability == "reliable" else qos.ReliabilityPolicy.BEST_EFFORT,
+            durability=qos.DurabilityPolicy.TRANSIENT_LOCAL if latched else qos.DurabilityPolicy.VOLATILE)
+
+    def subscription_events(self, topic: str) -> Any:
+        """Event callbacks that log an incompatible QoS by topic and policy instead of silence."""
+        try:
+            events = importlib.import_module("rclpy.event_handler")
+        except ImportError:  # its name up to Humble
+            events = importlib.import_module("rclpy.qos_event")
+        policy_name = importlib.import_module("rclpy.qos").qos_policy_name_from_kind
+
+        def incompatible(event: Any) -> None:
+            self.node.get_logger().error(f"topic {topic}: the publisher's QoS does not fit: "
+                                         f"{policy_name(event.last_policy_kind)}; correct 'qos' in the ros section")
+
+        return events.SubscriptionEventCallbacks(incompatible_qos=incompatible)

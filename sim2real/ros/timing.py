@@ -1,0 +1,40 @@
+"""A loop on absolute deadlines of the monotonic clock: late ticks are skipped and counted, never made up in a burst."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+
+class Deadlines:
+    """Ticks every ``period`` [s] from now on.
+
+    Attributes:
+        period: Time between ticks in [s].
+        skipped: Ticks left out because the work before them took too long.
+        worst: Largest lateness of a tick in [s].
+    """
+
+    def __init__(self, period: float, *, clock: Callable[[], float] = time.monotonic,
+                 wait: Callable[[float], object] = time.sleep):
+        self.period = period
+        self.skipped = 0
+        self.worst = 0.0
+        self._clock, self._wait = clock, wait
+        self._next = clock() + period
+
+    def next(self) -> float:
+        """Wait for the next tick and return the time it was due at in [s] (monotonic)."""
+        now = self._clock()
+        if now > self._next + self.period:  # one or more ticks have gone by altogether
+            missed = math.floor((now - self._next) / self.period)
+            self.skipped += missed
+            self._next += missed * self.period
+        while now < self._next:
+            self._wait(self._next - now)
+            now = self._clock()
+        due = self._next
+        self.worst = max(self.worst, now - due)
+        self._next = due + self.period
+        return due
