@@ -73,11 +73,6 @@ class RobotDescription:
         return len(self.joints)
 
     @property
-    def hover_thrust(self) -> float:
-        """Collective thrust in [N] that carries a drone's weight (g = 9.81 m/s2)."""
-        return self.model.link(self.model.root).mass * 9.81
-
-    @property
     def joint_names(self) -> tuple[str, ...]:
         """Names in command order."""
         return tuple(joint.name for joint in self.joints)
