@@ -13,7 +13,7 @@ from sim2real.urdf import Geom, Link
 
 
 def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: float = 0.0,
-              payload_position: np.ndarray | None = None) -> str:
+              payload_position: np.ndarray | None = None, *, visual: bool = False) -> str:
     """A URDF of ``robot``.
 
     Args:
@@ -21,6 +21,7 @@ def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: flo
         link_scale: Mass and inertia over nominal of ``robot.moving_links``, shape (L,).
         payload_mass: Point mass in [kg] fixed to the tool link.
         payload_position: Where it is in the tool link's frame in [m], shape (3,).
+        visual: Whether shapes are there to be seen, which makes loading slow, besides those to collide with.
     """
     scale = {link.name: s for link, s in zip(robot.moving_links, link_scale, strict=True)}
     limits, solid = {joint.name: joint.position for joint in robot.joints}, floor_links(robot)
@@ -30,7 +31,7 @@ def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: flo
         mass, com, inertia = link.mass * factor, link.com, link.inertia * factor
         if link.name == robot.tool_link and payload_mass > 0.0:
             mass, com, inertia = with_point_mass(mass, com, inertia, payload_mass, payload_position)
-        lines += _link(link, mass, com, inertia, link.name in solid)
+        lines += _link(link, mass, com, inertia, link.name in solid, visual)
     for joint in robot.model.joints:
         low, high = limits[joint.name]
         kind = "prismatic" if joint.type == "prismatic" else "revolute"
@@ -51,7 +52,8 @@ def with_point_mass(mass: float, com: np.ndarray, inertia: np.ndarray, added: fl
     return total, com + d * (added / total), inertia + reduced * (d @ d * np.eye(3) - np.outer(d, d))
 
 
-def _link(link: Link, mass: float, com: np.ndarray, inertia: np.ndarray, solid: bool) -> list[str]:
+def _link(link: Link, mass: float, com: np.ndarray, inertia: np.ndarray, solid: bool,
+          visual: bool) -> list[str]:
     lines = [f"<link name={quoteattr(link.name)}>"]
     if mass > 0.0:
         moments, axes = principal_axes(inertia)
@@ -59,8 +61,9 @@ def _link(link: Link, mass: float, com: np.ndarray, inertia: np.ndarray, solid: 
         lines += ["<inertial>", _origin(com, axes), f'<mass value="{float(mass)!r}"/>',
                   f'<inertia ixx="{xx}" ixy="0" ixz="0" iyy="{yy}" iyz="0" izz="{zz}"/></inertial>']
     for geom in link.geoms:
-        lines += ["<visual>", *_shape(geom), f'<material name="{_colour(geom)}"><color rgba="{_text(geom.rgba)}"/>'
-                  "</material></visual>"]
+        if visual:
+            lines += ["<visual>", *_shape(geom), f'<material name="{_colour(geom)}">'
+                      f'<color rgba="{_text(geom.rgba)}"/></material></visual>']
         if solid and geom.collision:
             lines += ["<collision>", *_shape(geom), "</collision>"]
     return [*lines, "</link>"]

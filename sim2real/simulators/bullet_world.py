@@ -10,7 +10,7 @@ import pybullet
 
 from sim2real.errors import SimulationError
 from sim2real.robots import RobotDescription
-from sim2real.simulators.layout import BACKGROUND, FIELD_OF_VIEW, overview
+from sim2real.simulators.layout import FIELD_OF_VIEW, overview
 
 
 class BulletWorld:
@@ -21,6 +21,7 @@ class BulletWorld:
         self._client = pybullet.connect(pybullet.DIRECT)
         if self._client < 0:
             raise SimulationError("PyBullet gives no more physics clients (its limit is 1024); use fewer simulations")
+        self._folder = tempfile.TemporaryDirectory(prefix="sim2real-")
         self.body = -1
         self.joint_names: tuple[str, ...] = ()  # in the order of all arrays here
         self._joints: list[int] = []
@@ -37,12 +38,10 @@ class BulletWorld:
         floor = p.createMultiBody(0, plane, physicsClientId=client)
         # Bullet multiplies the coefficients of two surfaces
         p.changeDynamics(floor, -1, lateralFriction=1.0, restitution=0.0, physicsClientId=client)
-        p.changeVisualShape(floor, -1, rgbaColor=BACKGROUND, physicsClientId=client)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "robot.urdf"
-            path.write_text(urdf)
-            self.body = p.loadURDF(str(path), useFixedBase=True, flags=p.URDF_USE_INERTIA_FROM_FILE,
-                                   physicsClientId=client)
+        path = Path(self._folder.name) / "robot.urdf"
+        path.write_text(urdf)
+        self.body = p.loadURDF(str(path), useFixedBase=True, flags=p.URDF_USE_INERTIA_FROM_FILE,
+                               physicsClientId=client)
         count = p.getNumJoints(self.body, physicsClientId=client)
         self.joint_names = tuple(p.getJointInfo(self.body, i, physicsClientId=client)[1].decode() for i in range(count))
         self._joints, self._zeros = list(range(count)), [0.0] * count
@@ -98,4 +97,5 @@ class BulletWorld:
         """Disconnect; closing twice is fine."""
         if self._client >= 0:
             pybullet.disconnect(physicsClientId=self._client)
+            self._folder.cleanup()
             self._client = -1

@@ -45,6 +45,7 @@ class PyBulletArm(Simulator):
         self._damping, self._friction, self._armature, self._kp, self._kd, self._effort = (
             np.zeros((n, count)) for _ in range(6))
         self._follow, self._stiction = np.zeros((n, 1)), np.zeros(n)
+        self._studio: BulletWorld | None = None
         self._worlds: list[BulletWorld] = []
         try:
             for _ in range(n):
@@ -157,8 +158,16 @@ class PyBulletArm(Simulator):
     def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
         if camera != "overview":
             raise BadInputError(unknown("camera", camera, ["overview"]))
-        return np.stack([self._worlds[i].picture(size) for i in (self.all_ids if ids is None else ids)])
+        if self._studio is None:  # a world of its own, since shapes to be seen make the others slow to load
+            self._studio = BulletWorld(self.robot, self._h)
+            urdf = urdf_text(self.robot, np.ones(len(self.robot.moving_links)), visual=True)
+            self._studio.load(urdf, np.zeros(3), 0.0)
+        pictures = []
+        for i in self.all_ids if ids is None else ids:
+            self._studio.write(self._q[i], self._v[i])
+            pictures.append(self._studio.picture(size))
+        return np.stack(pictures)
 
     def close(self) -> None:
-        for world in self._worlds:
+        for world in [*self._worlds, *([self._studio] if self._studio else [])]:
             world.close()

@@ -12,6 +12,7 @@ import numpy as np
 
 from sim2real.parameters import ParameterSpace
 from sim2real.robots import RobotDescription
+from sim2real.simulators.delay import DelayLine
 
 _SQRT2 = 2.0**0.5
 INTEGRAL_SHARE = 0.3  # largest integral term of the rate loop, over what the rotors can do in hover
@@ -34,47 +35,6 @@ def body_properties(robot: RobotDescription, space: ParameterSpace,
     com[:, 2] += load / mass * arm
     inertia[:, :2] += (own * load / mass * arm**2)[:, None]  # parallel axes of two points: reduced mass * distance^2
     return mass, com, inertia
-
-
-class DelayLine:
-    """Commands on their way: at time t the newest one given at or before t - delay is in force (zero-order hold)."""
-
-    def __init__(self, num_sims: int, size: int, substep: float, num_substeps: int, longest: float, dtype=float):
-        depth = int(np.ceil(longest / (substep * num_substeps))) + 2
-        self._substep, self._num_substeps = substep, num_substeps
-        self._ring = np.zeros((depth, size, num_sims), dtype)
-        self._wait = np.zeros((depth, num_sims), dtype)  # substeps until a command arrives
-        self._head = 0
-        self._ticks = np.arange(num_substeps, dtype=dtype)[:, None]
-        self._integer = np.dtype(f"i{np.dtype(dtype).itemsize}")
-        self._out, self._work = np.empty((2, num_substeps, size, num_sims), dtype)
-
-    def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
-        """Restart ``ids`` as if ``command`` (len(ids), size) had always been given."""
-        self._ring[:, :, ids] = command.T
-        self._wait[:, ids] = -1.0
-
-    def push(self, command: np.ndarray, delay: np.ndarray) -> np.ndarray:
-        """Take the commands (n, size) given now; those in force in each substep of this period, (S or 1, size, n)."""
-        depth = len(self._ring)
-        self._wait -= self._num_substeps
-        self._head = (self._head - 1) % depth
-        self._ring[self._head] = command.T
-        # the small number keeps a delay of exactly k substeps from becoming k + 1 by rounding
-        self._wait[self._head] = np.ceil(delay / self._substep - 1e-6)
-        ages = (self._head + np.arange(depth)) % depth
-        needed = next((i for i, slot in enumerate(ages) if self._wait[slot].max() <= 0.0), depth - 1)
-        if needed == 0:
-            return self._ring[None, self._head]
-        self._out[:] = self._ring[ages[needed]]
-        # selection by masks of all ones or none on the bits of the numbers: four times as fast as numpy's where
-        out, work, ring = (x.view(self._integer) for x in (self._out, self._work, self._ring))
-        for slot in ages[:needed][::-1]:
-            arrived = -(self._wait[slot] <= self._ticks).astype(self._integer)
-            np.bitwise_xor(out, ring[slot], out=work)
-            np.bitwise_and(work, arrived[:, None], out=work)
-            np.bitwise_xor(out, work, out=out)
-        return self._out
 
 
 class Attitude:
@@ -138,11 +98,14 @@ class RotorDrive:
             return np.zeros((k, n), dtype)
 
         longest = sum(space[name].physical_high for name in ("actuator_delay", "control_jitter"))
-        self._delays = DelayLine(n, 4, substep, num_substeps, longest, dtype)
+        self._line = DelayLine(n, 4, num_substeps, substep, longest)
         self._attitude = Attitude(n, dtype)
         self._low = np.concatenate([[0.0], -rotors.max_rate])
         self._high = np.concatenate([[rotors.max_thrust], rotors.max_rate])
         self._design(robot, n)
+        self._ticks = np.arange(num_substeps)[:, None]
+        self._integer = np.dtype(f"i{np.dtype(dtype).itemsize}")
+        self._plans, self._choice = np.zeros((2, num_substeps, 4, n), dtype)
         self._columns = [space.column(f"{what}_{a}") for what in ("gyro_bias", "wind", "external_force")
                          for a in "xyz"]
         self._bias, self._wind, self._push = self._live = np.zeros((3, 3, n), dtype)
@@ -197,7 +160,7 @@ class RotorDrive:
     def reset(self, ids: np.ndarray, command: np.ndarray, rates: np.ndarray, values: np.ndarray) -> None:
         """Restart ``ids`` as if ``command`` (len(ids), 4) had always been given, turning at ``rates`` (3, len(ids))."""
         command = np.clip(command, self._low, self._high)
-        self._delays.reset(ids, command)
+        self._line.reset(ids, command)
         self._integral[:, ids] = 0.0
         self._last_rates[:, ids] = rates
         gain = values[:, self._space.column("battery_voltage_scale")] / np.sqrt(self._robot.rotors.thrust_coefficient)
@@ -211,10 +174,27 @@ class RotorDrive:
         # the firmware's speed for a thrust, times what the battery makes of it
         self._gain[:] = values[:, column("battery_voltage_scale")] * charge / np.sqrt(
             self._robot.rotors.thrust_coefficient)
-        self._schedule = schedule = self._delays.push(np.clip(command, self._low, self._high), delay)
+        schedule = self._plan(np.clip(command, self._low, self._high), delay)
         # what roll, pitch and yaw may add or take at any rotor so that the collective thrust is kept
         self._margins = np.minimum(schedule[:, 0] * self._least, self._limit - schedule[:, 0] * self._most)
         np.clip(self._integral, -self._integral_limit, self._integral_limit, out=self._integral)
+
+    def _plan(self, command: np.ndarray, delay: np.ndarray) -> np.ndarray:
+        """The commands in force in each substep of this period, (substeps, 4, n), or (1, 4, n) if they do not change."""
+        before, after, switch = self._line.push(command, delay)
+        if not switch.any():
+            self._plans[0] = after.T
+            self._schedule = self._plans[:1]
+            return self._schedule
+        self._plans[:], later = before.T, np.ascontiguousarray(after.T, self._dtype)
+        # selection by masks of all ones or none on the bits of the numbers: four times as fast as numpy's where
+        plans, choice = self._plans.view(self._integer), self._choice.view(self._integer)
+        arrived = -(switch <= self._ticks).astype(self._integer)
+        np.bitwise_xor(plans, later.view(self._integer), out=choice)
+        np.bitwise_and(choice, arrived[:, None], out=choice)
+        np.bitwise_xor(plans, choice, out=plans)
+        self._schedule = self._plans
+        return self._schedule
 
     def wrench(self, substep: int, quaternion: np.ndarray, velocity: np.ndarray,
                rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -75,8 +75,10 @@ def add_overview(spec: mujoco.MjSpec, robot: RobotDescription) -> None:
     right /= np.linalg.norm(right)
     axes = np.stack([right, np.cross(right, forward), -forward], axis=1)
     spec.worldbody.add_camera(name=OVERVIEW, pos=eye, quat=rotations.from_matrix(axes), fovy=FIELD_OF_VIEW)
-    height = 3.0 * max(1.0, float(eye[2]))
-    spec.worldbody.add_light(pos=[0.3 * height, 0.3 * height, height], dir=[-0.3, -0.3, -1.0], castshadow=True,
+    # the extent sizes the shadow map: the workspace and not the endless floor
+    spec.stat.extent, spec.stat.center = float(np.linalg.norm(eye - target)), target
+    height = 3.0 * float(eye[2])
+    spec.worldbody.add_light(pos=[0.3 * height, -0.4 * height, height], dir=[-0.3, 0.4, -1.0], castshadow=True,
                              type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
 
 
