@@ -36,11 +36,11 @@ def _family(elements, name, unit, nominal, train, twin, physical, role, text, ea
             live=False, engines=_RIGID):
     """A global row and one row per element; elements of a scale family are ratios around one, of others offsets."""
     neutral = 1.0 if name.endswith("_scale") else 0.0
-    yield _row(name, unit, nominal, train, twin, physical, role, text + ", all together", log=log, live=live,
+    yield _row(name, unit, nominal, train, twin, physical, role, text, log=log, live=live,
                engines=engines)
     for element in elements:
         yield _row(f"{name}.{element}", unit, neutral, each_train, each_twin, physical, role,
-                   f"{text}, {element} alone, on top of {name}", log=log, live=live, engines=engines)
+                   f"{element} alone, on top of {name}", log=log, live=live, engines=engines)
 
 
 def _upto(nominal, limit, margin=1.25):
