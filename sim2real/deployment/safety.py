@@ -1,0 +1,188 @@
+"""The safety filter: a command stream that keeps position, velocity, acceleration and jerk bounds, whatever comes in.
+
+Each step first aims at the desired value by a velocity that leaves room to stop there, then asks whether the robot
+could still brake to rest inside the position bounds from where that leads. If not, the aim is weakened towards
+braking, which is always possible: it was so one step before, and braking itself keeps it so (see braking.py).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim2real.deployment.braking import stopping_extent, velocity_step
+from sim2real.deployment.limits import CommandLimits, count_violations
+from sim2real.errors import BadInputError
+
+__all__ = ["CommandFilter", "CommandLimits", "count_violations"]
+
+_NEVER = 1e150  # stands for an absent bound where an infinity would make inf - inf
+# the aim plans with this part of the jerk bound, so that following its plan leaves some for corrections
+_PLANNED_JERK = 0.7
+_FRACTIONS = np.arange(1, 9)[:, None] / 8.0
+
+
+class CommandFilter:
+    """Keeps the command streams of ``num_robots`` robots inside ``limits`` at every step, by construction.
+
+    Robots and channels are independent: a batch gives bit for bit what single filters give.
+
+    Args:
+        limits: Bounds of the C channels.
+        num_robots: Number of streams n.
+        period: Time of one step in [s].
+
+    Attributes:
+        clipped: Whether the last command differs from the desired one, shape (n,).
+        rejected: Whether the last desired command was not finite, so that the robot brakes, shape (n,).
+    """
+
+    def __init__(self, limits: CommandLimits, num_robots: int, period: float):
+        if num_robots < 1 or not 0.0 < period < np.inf:
+            raise BadInputError(f"expected num_robots >= 1 and a period > 0 s, got {num_robots} and {period}")
+        self.limits = limits
+        self.num_robots = num_robots
+        self.period = float(period)
+        self._shape = (num_robots, len(limits))
+        # one robot's bounds per step instead of per second; absent ones become the largest value that can matter
+        velocity = np.minimum(limits.velocity * period, limits.high - limits.low)
+        acceleration = np.minimum(limits.acceleration * period**2, 2.0 * velocity)
+        jerk = np.minimum(limits.jerk * period**3, 2.0 * acceleration)
+        # the aim's constants take a bound that cannot bind as absent: v^2 / (2 A) + v (A / (2 J) + c) = distance
+        bound_a = np.where(acceleration < 2.0 * velocity, acceleration, _NEVER)
+        bound_j = np.where(jerk < 2.0 * acceleration, _PLANNED_JERK * jerk, _NEVER)
+        free_j = bound_j == _NEVER
+        offset = np.where(free_j & (bound_a == _NEVER), 1.0, np.where(free_j, 0.5, 1.0))
+        rows = np.stack([limits.low, limits.high, velocity, acceleration, jerk, bound_a,
+                         np.where(free_j, _NEVER, bound_j ** (2.0 / 3.0)), np.where(free_j, 0.0, 0.5 / bound_j), offset,
+                         0.5 / acceleration, 1.0 + 0.5 * acceleration / jerk, 0.5 / jerk, 1.0 / jerk,
+                         1e-9 * np.maximum(velocity, 1e-9), limits.rest])
+        flat = np.tile(rows, (1, num_robots))
+        (self._low, self._high, self._v_max, self._a_max, self._j_max, self._aim_a, self._aim_j23, self._aim_half_j,
+         self._aim_offset, self._half_per_a, self._stop_factor, self._half_per_j, self._per_j, self._slack,
+         self._rest) = flat
+        self._braking_rest = np.isnan(limits.rest).any()
+        size = flat.shape[1]
+        start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
+        self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
+        self._wanted, self._wanted_rate = start.copy(), np.zeros(size)
+        self.clipped = np.zeros(num_robots, bool)
+        self.rejected = np.zeros(num_robots, bool)
+
+    @property
+    def command(self) -> np.ndarray:
+        """The last command, shape (n, C)."""
+        return self._q.reshape(self._shape).copy()
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """Its rate of change per second, shape (n, C)."""
+        return self._v.reshape(self._shape) / self.period
+
+    @property
+    def acceleration(self) -> np.ndarray:
+        """Its second rate of change, shape (n, C)."""
+        return self._a.reshape(self._shape) / self.period**2
+
+    @property
+    def at_rest(self) -> np.ndarray:
+        """Whether all of a robot's channels stand still, shape (n,)."""
+        return ~((self._v != 0.0) | (self._a != 0.0)).reshape(self._shape).any(axis=1)
+
+    def reset(self, ids: np.ndarray | None, command: np.ndarray) -> None:
+        """Start the streams ``ids`` (None: all) at rest at ``command`` (k, C), put inside the position bounds."""
+        ids = slice(None) if ids is None else np.asarray(ids)
+        command = np.asarray(command, float)
+        expected = self.clipped[ids].shape + self._shape[1:]
+        if command.shape != expected or not np.isfinite(command).all():
+            raise BadInputError(f"filter reset: expected a finite command of shape {expected}, got {command.shape}")
+        inside = np.clip(command, self.limits.low, self.limits.high)
+        for array, value in ((self._q, inside), (self._wanted, inside), (self._v, 0.0), (self._a, 0.0),
+                             (self._wanted_rate, 0.0)):
+            array.reshape(self._shape)[ids] = value
+        self.clipped[ids] = (inside != command).any(axis=1)
+        self.rejected[ids] = False
+
+    def step(self, desired: np.ndarray, hold: np.ndarray | None = None) -> np.ndarray:
+        """The next command (n, C): as near to ``desired`` (n, C) as the bounds allow.
+
+        A robot whose ``desired`` is not finite, or that is in the mask ``hold`` (n,), brakes to rest (channels with a
+        ``rest`` value go there).
+        """
+        desired = np.asarray(desired, float)
+        if desired.shape != self._shape:
+            raise BadInputError(f"filter step: expected a desired command of shape {self._shape}, got {desired.shape}")
+        wanted = desired.reshape(-1)
+        finite = np.isfinite(wanted)
+        braking = None
+        if hold is not None or not finite.all():
+            self.rejected = ~finite.reshape(self._shape).all(axis=1)
+            stopped = self.rejected if hold is None else self.rejected | hold
+            braking = np.repeat(stopped, self._shape[1])
+            wanted = np.where(braking, np.where(np.isnan(self._rest), self._q, self._rest), wanted)
+        else:
+            self.rejected = np.zeros(self.num_robots, bool)
+        target = self._aim(np.minimum(np.maximum(wanted, self._low), self._high))
+        if braking is not None:
+            target[braking & np.isnan(self._rest)] = 0.0
+        a = velocity_step(self._v, self._a, target, self._a_max, self._j_max)
+        v = self._v + a
+        q = self._q + v
+        # enough room for a generous stopping distance? otherwise look closely
+        size = np.abs(a)
+        speed = np.abs(v) + size * size * self._half_per_j
+        reach = speed * (speed * self._half_per_a + self._stop_factor + size * self._per_j)
+        tight = np.minimum(self._high - q, q - self._low) < reach
+        if tight.any():
+            self._keep_inside(np.flatnonzero(tight), target, a, v, q)
+        self._a, self._v, self._q = a, v, np.minimum(np.maximum(q, self._low), self._high)
+        off = np.abs(self._q - wanted) > self._slack
+        if braking is not None:
+            off |= braking
+        self.clipped = off.reshape(self._shape).any(axis=1)
+        return self._q.reshape(self._shape).copy()
+
+    def _aim(self, wanted: np.ndarray) -> np.ndarray:
+        """Velocity from which the way to ``wanted`` just suffices to stop; on top of its own steady motion."""
+        rate = wanted - self._wanted
+        # of the last two differences the smaller, 0 if they differ in sign: a ramp is followed without lag, while a
+        # jump or an alternation is not taken for motion
+        drift = np.where(rate * self._wanted_rate > 0.0,
+                         np.copysign(np.minimum(np.abs(rate), np.abs(self._wanted_rate)), rate), 0.0)
+        drift = np.minimum(np.maximum(drift, -self._v_max), self._v_max)
+        self._wanted, self._wanted_rate = wanted, rate
+        error = wanted - self._q - drift
+        # a rising acceleration carries on for x steps: what it covers until it is ramped down is not left to stop in
+        rising = np.copysign(self._a, self._a * error)  # positive towards the target
+        x = np.maximum(rising * self._per_j, 0.0)
+        carried = x * (np.copysign(1.0, error) * (self._v - drift) + 0.5 * rising * x)
+        distance = np.maximum(np.abs(error) - np.maximum(carried, 0.0), 0.0) + 1e-300
+        a = np.minimum(self._aim_a, np.cbrt(distance) * self._aim_j23)  # a shorter way is done with less acceleration
+        b = a * self._aim_half_j + self._aim_offset
+        twice = 2.0 * distance
+        speed = np.minimum(twice / (b + np.sqrt(b * b + twice / a)), distance)
+        target = drift + np.copysign(speed, error)
+        return np.minimum(np.maximum(target, -self._v_max), self._v_max)
+
+    def _keep_inside(self, i: np.ndarray, target: np.ndarray, a: np.ndarray, v: np.ndarray, q: np.ndarray) -> None:
+        """Weaken ``target[i]`` until the robot can brake inside the position bounds; writes a, v and q."""
+        i = i[~self._can_stop(i, q[i], v[i], a[i])]
+        if not len(i):
+            return
+        everyone = np.arange(len(i))
+        base, width = np.zeros(len(i)), 1.0
+        for _ in range(2):  # eighths, then eighths of those
+            fraction = base + _FRACTIONS * width
+            trial_a = velocity_step(self._v[i], self._a[i], fraction * target[i], self._a_max[i], self._j_max[i])
+            trial_v = self._v[i] + trial_a
+            good = self._can_stop(i, self._q[i] + trial_v, trial_v, trial_a)
+            best = np.where(good.any(axis=0), len(_FRACTIONS) - 1 - np.argmax(good[::-1], axis=0), -1)
+            base = np.where(best >= 0, fraction[best, everyone], base)
+            width /= 8.0
+        a[i] = velocity_step(self._v[i], self._a[i], base * target[i], self._a_max[i], self._j_max[i])
+        v[i] = self._v[i] + a[i]
+        q[i] = self._q[i] + v[i]
+
+    def _can_stop(self, i: np.ndarray, q: np.ndarray, v: np.ndarray, a: np.ndarray) -> np.ndarray:
+        """Whether braking from (q, v, a) of the elements ``i`` stays inside the position bounds."""
+        up, down = stopping_extent(v, a, self._a_max[i], self._j_max[i])
+        return (q + up <= self._high[i]) & (q + down >= self._low[i])
