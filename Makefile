@@ -3,6 +3,7 @@ PYTHON ?=
 VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.sim2real-installed
+COLCON := $(VENV)/colcon/bin/colcon
 PYTEST := $(RUN)/python -m pytest -q -n 2 --dist loadgroup
 PATHS := setup.py sim2real tests benchmarks launch tools
 
@@ -15,10 +16,10 @@ help:  ## this list
 demo: install  ## the main job: train twice, evaluate on twins, run over ROS 2 (results in runs/demo)
 	@$(RUN)/sim2real demo $(ARGS)
 
-test: lint  ## lint, then every test that is not slow (what CI runs)
+test: lint $(COLCON)  ## lint, then every test that is not slow (what CI runs)
 	@$(PYTEST) $(ARGS)
 
-test-slow: install  ## the slow tests too
+test-slow: install $(COLCON)  ## the slow tests too
 	@$(PYTEST) -m "slow or not slow" $(ARGS)
 
 lint: install  ## ruff over the code
@@ -37,6 +38,9 @@ system:
 
 $(STAMP): setup.py pyproject.toml constraints.txt tools/install.sh | system
 	@PYTHON=$(PYTHON) tools/install.sh venv
+
+$(COLCON): | $(STAMP)
+	@tools/install.sh colcon
 
 clean:  ## what was built and cached; keeps .venv and runs
 	@rm -rf build dist install log .make .pytest_cache .ruff_cache .hypothesis *.egg-info sim2real/_data

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs what sim2real needs, once; `make` calls it. Usage: tools/install.sh system|venv
+# Installs what sim2real needs, once; `make` calls it. Usage: tools/install.sh system|venv|colcon
 #   system  Debian/Ubuntu packages: a Python >= 3.11 with venv, and EGL with a software renderer
 #   venv    .venv with the package (editable) and every extra, at the versions of constraints.txt
+#   colcon  .venv/colcon, apart because colcon brings pytest plugins: for the test that builds the ROS 2 package
 set -eu
 cd "$(dirname "$0")/.."
 venv=.venv
@@ -81,8 +82,18 @@ install_venv() {
     say "done in $(($(date +%s) - begin)) s"
 }
 
+install_colcon() {
+    if command -v colcon >/dev/null; then return; fi
+    say "colcon, for the ROS 2 package test"
+    mkdir -p $logs
+    if ! { $venv/bin/python -m venv $venv/colcon && $venv/colcon/bin/python -m pip install -qq --no-input \
+        --disable-pip-version-check --no-compile colcon-common-extensions; } >$logs/colcon.log 2>&1
+    then say "not installed, its test is skipped (see $logs/colcon.log)"; fi
+}
+
 case ${1:-} in
     system) install_system ;;
     venv) install_venv ;;
-    *) echo "usage: tools/install.sh system|venv" >&2; exit 2 ;;
+    colcon) install_colcon ;;
+    *) echo "usage: tools/install.sh system|venv|colcon" >&2; exit 2 ;;
 esac

@@ -88,12 +88,13 @@ def progress_bar(title: str, total: float, *, enabled: bool = True) -> Iterator[
 
 @contextlib.contextmanager
 def _drawn_bar(title: str, total: float) -> Iterator[Callable[..., None]]:
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(),
-               TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(bar_width=24), bars.TaskProgressColumn(),
+               bars.TimeElapsedColumn(), bars.TextColumn("left"), bars.TimeRemainingColumn(),
+               bars.TextColumn("{task.fields[note]}"))
+    with bars.Progress(*columns, console=Console(stderr=True), refresh_per_second=5) as progress:
         task = progress.add_task(title, total=total, note="")
         yield lambda done, text="": progress.update(task, completed=done, note=text)
 
