@@ -1,6 +1,6 @@
 """Rotors of a drone, from the command to the forces on its body: the same code for every engine.
 
-Command (collective thrust, body rates) -> dead time -> firmware rate loop and mixer -> motor lag -> thrust, torque, drag.
+Command (collective thrust, body rates) -> dead time -> firmware rate loop, mixer -> motor lag -> thrust, torque, drag.
 Equations, sources and conventions are in docs/drones.md. Arrays are component-first, (components, simulations), so that
 one numpy call works on contiguous memory; only element-wise operations are used, so that a simulation's numbers do not
 depend on how many others there are.
@@ -87,6 +87,7 @@ class RotorDrive:
 
     Attributes:
         speed: Rotor speeds in [rad/s], shape (rotors, n).
+        attitude: Rotations of the last ``wrench``.
     """
 
     def __init__(self, robot: RobotDescription, space: ParameterSpace, num_sims: int, substep: float,
@@ -99,7 +100,7 @@ class RotorDrive:
 
         longest = sum(space[name].physical_high for name in ("actuator_delay", "control_jitter"))
         self._line = DelayLine(n, 4, num_substeps, substep, longest)
-        self._attitude = Attitude(n, dtype)
+        self.attitude = Attitude(n, dtype)
         self._low = np.concatenate([[0.0], -rotors.max_rate])
         self._high = np.concatenate([[rotors.max_thrust], rotors.max_rate])
         self._design(robot, n)
@@ -180,7 +181,7 @@ class RotorDrive:
         np.clip(self._integral, -self._integral_limit, self._integral_limit, out=self._integral)
 
     def _plan(self, command: np.ndarray, delay: np.ndarray) -> np.ndarray:
-        """The commands in force in each substep of this period, (substeps, 4, n), or (1, 4, n) if they do not change."""
+        """The commands in force in each substep of this period, (substeps, 4, n); (1, 4, n) if they do not change."""
         before, after, switch = self._line.push(command, delay)
         if not switch.any():
             self._plans[0] = after.T
@@ -205,14 +206,14 @@ class RotorDrive:
         k = substep if len(self._schedule) > 1 else 0
         self._mix(self._rate_loop(self._schedule[k, 1:], rates), self._schedule[k, 0], self._margins[k])
         total, air, body = self._spin(), self._air, self._body
-        self._attitude.set(quaternion)
+        self.attitude.set(quaternion)
         np.subtract(velocity, self._wind, out=air[:3])
         air[3:] = air[:2]
-        self._attitude.to_body(air, out=body[:3])
+        self.attitude.to_body(air, out=body[:3])
         np.multiply(self._drag, body[:3], out=body[:3])
         np.add(body[2], total[0], out=body[2])
         body[3:] = body[:2]
-        force = self._attitude.to_world(body, out=self._world)
+        force = self.attitude.to_world(body, out=self._world)
         return np.add(force, self._push, out=force), total[1:]
 
     def _rate_loop(self, target: np.ndarray, rates: np.ndarray) -> np.ndarray:

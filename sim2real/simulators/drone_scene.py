@@ -1,0 +1,64 @@
+"""The MuJoCo model of a drone over a floor, and where the cameras of all engines stand.
+
+Cameras: "overview" sees the region of the goals, "chase" flies with the drone without turning.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from sim2real import rotations
+from sim2real.robots import RobotDescription
+from sim2real.simulators import scene
+from sim2real.simulators.drone import GRAVITY, clearance
+from sim2real.simulators.layout import FIELD_OF_VIEW
+
+CAMERAS = ("overview", "chase")
+
+
+def view(robot: RobotDescription, camera: str) -> tuple[np.ndarray, np.ndarray]:
+    """Eye and target in [m], (3,) each: in the world for "overview", from the drone for "chase"."""
+    if camera == "chase":
+        span = float(np.abs(robot.rotors.positions[:, :2]).max())
+        return span * np.array([-9.0, -9.0, 7.0]), np.zeros(3)
+    target = np.array([0.0, 0.0, float(np.mean(robot.goal.height))])
+    size = float(robot.goal.radius[1] + robot.goal.height[1] - target[2])
+    return target + size * np.array([-1.5, -1.5, 0.9]), target
+
+
+def drone_model(robot: RobotDescription) -> mujoco.MjModel:
+    """The compiled model: one free body with the name and the shapes of the robot's base."""
+    spec = mujoco.MjSpec()
+    spec.modelname = robot.name
+    scene.set_options(spec, robot.control_period / round(robot.control_period / robot.substep))
+    spec.option.gravity = [0.0, 0.0, -GRAVITY]
+    scene.add_floor(spec)
+    spec.geom(scene.FLOOR).pos = [0.0, 0.0, -clearance(robot)]
+    link = robot.model.link(robot.model.root)
+    body = spec.worldbody.add_body(name=link.name)
+    body.add_freejoint()
+    scene.add_inertia(body, link)
+    body.iquat = [1.0, 0.0, 0.0, 0.0]  # parameters give the diagonal in body axes
+    body.inertia = link.inertia.diagonal()
+    for geom in link.geoms:
+        scene.add_geom(body, geom, collide=geom.collision)
+    for camera in CAMERAS:
+        _add_camera(spec, robot, camera)
+    return spec.compile()
+
+
+def _add_camera(spec: mujoco.MjSpec, robot: RobotDescription, name: str) -> None:
+    eye, target = view(robot, name)
+    back = (eye - target) / np.linalg.norm(eye - target)
+    right = np.cross([0.0, 0.0, 1.0], back)
+    right /= np.linalg.norm(right)
+    quat = rotations.from_matrix(np.stack([right, np.cross(back, right), back], axis=1))
+    if name == "chase":
+        spec.body(robot.model.root).add_camera(name=name, pos=eye, quat=quat, fovy=FIELD_OF_VIEW,
+                                               mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACK)
+        return
+    spec.worldbody.add_camera(name=name, pos=eye, quat=quat, fovy=FIELD_OF_VIEW)
+    spec.stat.extent, spec.stat.center = float(np.linalg.norm(eye - target)), target
+    spec.worldbody.add_light(pos=[0.0, 0.0, 3.0 * float(eye[2])], dir=[-0.3, 0.4, -1.0], castshadow=True,
+                             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
