@@ -81,7 +81,7 @@ def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan | np
     runner.reset(sim.state(), goal)
     rest = sim.rest_command(start)
 
-    failed = np.zeros(n, bool)
+    score = task.score(n)
     held = 0
     errors, commands, positions = [], [], []
     for k in range(task.episode_steps):
@@ -91,8 +91,8 @@ def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan | np
             sim.set_parameters(None, values)
         sim.step(decision.command)
         truth = sim.true_state()
-        errors.append(task.error(truth, goal, sim.time))
-        failed |= task.failed(truth, goal, sim.time)
+        errors.append(np.where(sim.unstable, np.inf, task.error(truth, goal, sim.time)))
+        score.add(errors[-1], task.failed(truth, goal, sim.time) | sim.unstable)
         commands.append(decision.command.copy())
         if on_step:
             on_step(sim, goal)
@@ -103,13 +103,12 @@ def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan | np
     # the stream starts from rest: three equal commands give zero velocity and acceleration
     stream = np.concatenate([np.repeat(rest[None], 3, axis=0), commands])
     settle = max(1, round(task.settle_seconds / period))
-    skip = min(len(errors) - 1, round(1.0 / period))
     trace = {"errors": errors, "commands": commands, "positions": np.array(positions)} if record else {}
     return Episodes(
         seeds=seeds,
-        success=task.succeeded(errors, failed),
-        error=np.where(np.isfinite(errors[-settle:]).all(axis=0), errors[-settle:].mean(axis=0), np.inf),
-        rmse=np.sqrt(np.mean(errors[skip:] ** 2, axis=0)),
+        success=score.success,
+        error=errors[-settle:].mean(axis=0),
+        rmse=score.rmse,
         values=drawn,
         violations=count_violations(stream, bundle.limits, period),
         smoothness=smoothness(commands, period),
