@@ -29,6 +29,8 @@ def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: flo
     for link in robot.model.links:
         factor = scale.get(link.name, 1.0)
         mass, com, inertia = link.mass * factor, link.com, link.inertia * factor
+        if link.name == robot.model.root:  # it is fixed; Bullet only wants some mass
+            mass, com, inertia = 1.0, np.zeros(3), np.eye(3)
         if link.name == robot.tool_link and payload_mass > 0.0:
             mass, com, inertia = with_point_mass(mass, com, inertia, payload_mass, payload_position)
         lines += _link(link, mass, com, inertia, link.name in solid, visual)
@@ -55,11 +57,10 @@ def with_point_mass(mass: float, com: np.ndarray, inertia: np.ndarray, added: fl
 def _link(link: Link, mass: float, com: np.ndarray, inertia: np.ndarray, solid: bool,
           visual: bool) -> list[str]:
     lines = [f"<link name={quoteattr(link.name)}>"]
-    if mass > 0.0:
-        moments, axes = principal_axes(inertia)
-        xx, yy, zz = (repr(float(m)) for m in moments)
-        lines += ["<inertial>", _origin(com, axes), f'<mass value="{float(mass)!r}"/>',
-                  f'<inertia ixx="{xx}" ixy="0" ixz="0" iyy="{yy}" iyz="0" izz="{zz}"/></inertial>']
+    moments, axes = principal_axes(inertia)
+    xx, yy, zz = (repr(float(m)) for m in moments)
+    lines += ["<inertial>", _origin(com, axes), f'<mass value="{float(mass)!r}"/>',
+              f'<inertia ixx="{xx}" ixy="0" ixz="0" iyy="{yy}" iyz="0" izz="{zz}"/></inertial>']
     for geom in link.geoms:
         if visual:
             lines += ["<visual>", *_shape(geom), f'<material name="{_colour(geom)}">'

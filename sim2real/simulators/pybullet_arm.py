@@ -24,6 +24,7 @@ from sim2real.simulators.friction import solve_velocity
 from sim2real.types import RobotState
 
 _RUNAWAY = 1e6  # [rad], [rad/s] beyond which a simulation counts as unstable
+_TOUCH = 1e-7  # [rad/s] of difference from free motion that can only come from a contact or a joint limit
 _FINER = 2  # Bullet steps in one ``substep``: differences of integration belong to what a second engine shows
 
 
@@ -132,11 +133,26 @@ class PyBulletArm(Simulator):
         if self._stiction.any():
             friction = breakaway(friction, self._stiction, v)
         momentum = (whole @ v[..., None])[..., 0] + h * torque
-        change = solve_velocity(whole, momentum, h * friction, self._mode) - v
-        drive = (inertia @ change[..., None])[..., 0] / h + self._bias
+        free = solve_velocity(whole, momentum, h * friction, self._mode)
+        drive = (inertia @ (free - v)[..., None])[..., 0] / h + self._bias
+        before = q.copy()
         for i, world in enumerate(self._worlds):
             world.step(drive[i].tolist())
             q[i], v[i] = world.read()
+        touched = np.flatnonzero(np.abs(v - free).max(axis=1) > _TOUCH)
+        if len(touched):
+            self._share_impulse(touched, whole, free, before)
+
+    def _share_impulse(self, ids: np.ndarray, whole: np.ndarray, free: np.ndarray, before: np.ndarray) -> None:
+        """Let contacts and joint limits act on the whole drive: Bullet reckoned their impulse with its bodies alone.
+
+        The velocity change they make is M^-1 J^T p in Bullet and (M + A + ...)^-1 J^T p here, which never adds energy.
+        """
+        impulse = (self._inertia[ids] @ (self._v[ids] - free[ids])[..., None])
+        self._v[ids] = free[ids] + np.linalg.solve(whole[ids], impulse)[..., 0]
+        self._q[ids] = before[ids] + self._h * self._v[ids]
+        for i in ids:
+            self._worlds[i].write(self._q[i], self._v[i])
 
     def _push(self) -> np.ndarray:
         """Joint torques (n, J) of the external force at the tool: J^T F."""
