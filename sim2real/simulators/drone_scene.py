@@ -32,11 +32,13 @@ def drone_model(robot: RobotDescription) -> mujoco.MjModel:
     spec = mujoco.MjSpec()
     spec.modelname = robot.name
     scene.set_options(spec, robot.control_period / round(robot.control_period / robot.substep))
+    # symplectic Euler, as the other engines: for a free body the implicit ones change the gyroscopic term to first order
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
     spec.option.gravity = [0.0, 0.0, -GRAVITY]
     scene.add_floor(spec)
     spec.geom(scene.FLOOR).pos = [0.0, 0.0, -clearance(robot)]
     link = robot.model.link(robot.model.root)
-    body = spec.worldbody.add_body(name=link.name)
+    body = spec.worldbody.add_body(name=link.name, simple=0)  # its centre of mass moves with parameters
     body.add_freejoint()
     scene.add_inertia(body, link)
     body.iquat = [1.0, 0.0, 0.0, 0.0]  # parameters give the diagonal in body axes
