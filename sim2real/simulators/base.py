@@ -29,8 +29,9 @@ class Simulator(abc.ABC):
         command_size: Columns of a command: joints of an arm [rad], or 4 for a drone
             (collective thrust [N], body rates [rad/s]).
         time: Time since reset in [s], shape (num_sims,).
-        unstable: Simulations that the engine could not integrate since their last reset, shape (num_sims,). They
-            stand still in their last finite state; the others are not affected.
+        unstable: Simulations that the engine could not integrate since their last reset, shape (num_sims,), or that
+            got a command that is not finite. They go on from their last finite state at rest, or under the last finite
+            command, and are worth nothing until they are reset; the others are not affected.
     """
 
     engine = ""
@@ -113,6 +114,10 @@ class Simulator(abc.ABC):
         if command.shape != (self.num_sims, self.command_size):
             raise SimulationError(f"expected a command of shape {(self.num_sims, self.command_size)}, "
                                   f"got {command.shape}")
+        if not np.isfinite(command).all():
+            broken = ~np.isfinite(command).all(axis=1)
+            self.unstable |= broken
+            command = np.where(broken[:, None], self._commands.held, command)
         command, delay = self._commands.apply(command, self.values, self._steps)
         self._advance(command, delay)
         self.time += self.control_period

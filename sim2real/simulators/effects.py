@@ -11,14 +11,18 @@ from sim2real.types import RobotState
 
 
 class CommandEffects:
-    """Between the policy's command and the servo: loss (hold the last), backlash (play operator), dead time."""
+    """Between the policy's command and the servo: loss (hold the last), backlash (play operator), dead time.
+
+    Attributes:
+        held: The last command that arrived, shape (n, C).
+    """
 
     def __init__(self, space: ParameterSpace, num_sims: int, size: int, seed: int):
         self._seed, self._sims = seed, np.arange(num_sims)
         self._drop, self._delay = space.column("command_drop_probability"), space.column("actuator_delay")
         self._jitter = space.column("control_jitter")
         self._play = space.column("backlash") if "backlash" in space else None
-        self._held = np.zeros((num_sims, size))
+        self.held = np.zeros((num_sims, size))
         self._behind = np.zeros((num_sims, size))  # set point on the far side of the play
 
     def identify(self, identities: np.ndarray) -> None:
@@ -27,7 +31,7 @@ class CommandEffects:
 
     def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
         """Restart ``ids`` as if ``command`` (len(ids), C) had always been given."""
-        self._held[ids] = command
+        self.held[ids] = command
         self._behind[ids] = command
 
     def apply(self, command: np.ndarray, values: np.ndarray, counter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -35,8 +39,8 @@ class CommandEffects:
         probability = values[:, self._drop]
         if probability.any():
             lost = rng.uniform(self._seed, self._sims, counter, "drop", 1)[:, 0] < probability
-            command = np.where(lost[:, None], self._held, command)
-        self._held[:] = command
+            command = np.where(lost[:, None], self.held, command)
+        self.held[:] = command
         if self._play is not None and values[:, self._play].any():
             half = 0.5 * values[:, self._play, None]
             # play operator: the far side moves only when the near side pushes it
