@@ -1,0 +1,108 @@
+"""What the launch files share: the robot's side (twin or real driver) and the policy node.
+
+Imported by launch/*.launch.py only; ``launch`` and ``launch_ros`` come with a ROS 2 distribution, not from PyPI.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from sim2real.errors import RobotDescriptionError
+from sim2real.robots import load_robot
+from sim2real.ros.profiles import RosProfile
+
+# name -> (default, description, choices); an empty default leaves the option out
+ROBOT_SIDE: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
+    "robot": ("ur5e", "Name of a robot, or path to a robot.yaml or .urdf.", None),
+    "hardware": ("twin", "twin: a simulated driver. real: the driver named in the robot's ros section.",
+                 ("twin", "real")),
+    "driver_arguments": ("", "Arguments for the real driver's launch file, as in 'robot_ip:=192.168.1.10'.", None),
+    "engine": ("", "Simulator behind the twin; empty takes pybullet where it is installed.",
+               ("", "mujoco", "pybullet", "quadrotor")),
+    "seed": ("0", "Which twin is drawn.", None),
+    "parameters": ("", "YAML file with the twin's parameters; empty draws them from the seed.", None),
+    "defects": ("default", "Defects that the twin may have: default, none, or names joined by commas.", None),
+}
+POLICY: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
+    "policy": ("", "Policy bundle (.s2r).", None),
+    "robot": ROBOT_SIDE["robot"],
+    "interface": ("", "Command interface of the robot's ros section; empty takes the first.", None),
+    "goal": ("", "One goal 'x,y,z' in [m]; empty waits for goals on the topic ~/goal.", None),
+    "goals": ("", "YAML file with a list of goals.", None),
+    "sample": ("", "How many goals to draw from the task's own distribution.", None),
+    "duration": ("", "Stop after this many seconds; empty runs until the goals are done.", None),
+    "log": ("", "MCAP file for inputs, outputs and decisions.", None),
+}
+
+
+def declare(arguments: dict[str, tuple[str, str, tuple[str, ...] | None]]) -> list[Any]:
+    """Launch arguments with their descriptions and choices."""
+    from launch.actions import DeclareLaunchArgument
+
+    return [DeclareLaunchArgument(name, default_value=default, description=text,
+                                  **({"choices": list(choices)} if choices else {}))
+            for name, (default, text, choices) in arguments.items()]
+
+
+def options(values: dict[str, str], names: dict[str, str]) -> list[str]:
+    """Command line options of the arguments ``names`` (argument -> flag) that are not empty."""
+    return [part for name, flag in names.items() if values.get(name) for part in (flag, values[name])]
+
+
+def twin_arguments(values: dict[str, str]) -> list[str]:
+    """Command line of ``sim2real twin``."""
+    flags = {"engine": "--engine", "seed": "--seed", "parameters": "--parameters", "defects": "--defects"}
+    return ["twin", values["robot"], *options(values, flags)]
+
+
+def deploy_arguments(values: dict[str, str]) -> list[str]:
+    """Command line of ``sim2real deploy``."""
+    if not values["policy"]:
+        raise RobotDescriptionError("the launch argument 'policy' is missing; give policy:=policy.s2r")
+    flags = {"robot": "--robot", "interface": "--interface", "goals": "--goals", "sample": "--sample",
+             "duration": "--duration", "log": "--log"}
+    goal = [f"--goal={values['goal']}"] if values.get("goal") else []  # a goal may begin with a minus
+    return ["deploy", values["policy"], *options(values, flags), *goal]
+
+
+def driver_arguments(values: dict[str, str]) -> tuple[str, str, dict[str, str]]:
+    """Package, launch file and arguments of the real driver; the launch line's win over the profile's."""
+    robot = load_robot(values["robot"])
+    driver = RosProfile.for_robot(robot).launch
+    if driver is None:
+        raise RobotDescriptionError(f"robot {robot.name}: its ros section names no launch file of a real driver; add "
+                                    "'ros.launch', or start the driver yourself and leave hardware out")
+    given = dict(part.split(":=", 1) for part in shlex.split(values.get("driver_arguments", "")) if ":=" in part)
+    return driver.package, driver.file, {**driver.arguments, **given}
+
+
+def robot_side(context: Any, **_: Any) -> list[Any]:
+    """The twin's node, or the real driver's launch file."""
+    from launch.actions import IncludeLaunchDescription
+    from launch.launch_description_sources import AnyLaunchDescriptionSource
+    from launch.substitutions import PathJoinSubstitution
+    from launch_ros.actions import Node
+    from launch_ros.substitutions import FindPackageShare
+
+    values = context.launch_configurations
+    if values["hardware"] == "twin":
+        return [Node(package="sim2real", executable="sim2real", arguments=twin_arguments(values), output="screen")]
+    package, file, arguments = driver_arguments(values)
+    path = PathJoinSubstitution([FindPackageShare(package), "launch", file])
+    return [IncludeLaunchDescription(AnyLaunchDescriptionSource(path), launch_arguments=arguments.items())]
+
+
+def policy_side(context: Any, *, ends_all: bool = False, **_: Any) -> list[Any]:
+    """The policy node; with ``ends_all`` everything else is shut down when it ends."""
+    from launch.actions import RegisterEventHandler, Shutdown
+    from launch.event_handlers import OnProcessExit
+    from launch_ros.actions import Node
+
+    # it brakes or lands before it goes: give it the time
+    node = Node(package="sim2real", executable="sim2real", arguments=deploy_arguments(context.launch_configurations),
+                output="screen", sigterm_timeout="30", sigkill_timeout="10")
+    if not ends_all:
+        return [node]
+    done = OnProcessExit(target_action=node, on_exit=[Shutdown(reason="the policy node has ended")])
+    return [node, RegisterEventHandler(done)]
