@@ -1,0 +1,98 @@
+"""What an ONNX file must not contain, found by walking its protobuf, before any runtime sees it.
+
+Refused: tensors stored outside the file (they would be read from any path), operators that are not ONNX's own, and
+nesting or sizes that are out of reason. Field numbers: onnx/onnx.proto (ONNX 1.16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sim2real.errors import BundleError
+
+MAX_DEPTH = 16
+MAX_NODES = 10_000
+_STANDARD = (b"", b"ai.onnx")
+
+# message -> {field: message inside}; only the ways to nodes and tensors
+_NESTED: dict[str, dict[int, str]] = {
+    "model": {7: "graph", 20: "training", 25: "function"},
+    "training": {1: "graph", 2: "graph"},
+    "graph": {1: "node", 5: "tensor", 15: "sparse"},
+    "function": {7: "node", 11: "attribute"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {},
+}
+
+
+def check_onnx(data: bytes) -> int:
+    """The number of operators of an ONNX model.
+
+    Raises:
+        BundleError: It is damaged, or contains what a policy must not.
+    """
+    nodes = 0
+    stack = [("model", memoryview(data), 0)]
+    has_graph = False
+    while stack:
+        kind, message, depth = stack.pop()
+        if depth > MAX_DEPTH:
+            raise BundleError(f"policy.onnx: nested deeper than {MAX_DEPTH} levels; a policy is a plain graph")
+        has_graph |= kind == "graph"
+        nodes += kind == "node"
+        if nodes > MAX_NODES:
+            raise BundleError(f"policy.onnx: more than {MAX_NODES} operators; a policy is a small graph")
+        for field, value in _fields(message):
+            if kind == "tensor" and (field == 13 or (field == 14 and value != 0)):
+                raise BundleError("policy.onnx: has external data; export it as one self-contained file")
+            if kind == "node" and field == 7 and bytes(_bytes(value)) not in _STANDARD:
+                raise BundleError(f"policy.onnx: has a custom operator of domain {bytes(_bytes(value))[:40]!r}; "
+                                  "only standard ONNX operators are run")
+            if field in _NESTED[kind]:
+                stack.append((_NESTED[kind][field], _bytes(value), depth + 1))
+    if not has_graph:
+        raise BundleError("policy.onnx: there is no graph in it; it is damaged")
+    return nodes
+
+
+def _bytes(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise BundleError("policy.onnx: a field has the wrong type; it is damaged")
+    return value
+
+
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Field numbers and values (integers, or bytes) of one protobuf message."""
+    at, end = 0, len(message)
+    while at < end:
+        key, at = _varint(message, at)
+        wire = key & 7
+        if wire == 0:
+            value, at = _varint(message, at)
+            yield key >> 3, value
+            continue
+        if wire == 2:
+            size, at = _varint(message, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise BundleError("policy.onnx: not a protobuf message; it is damaged")
+        if at + size > end:
+            raise BundleError("policy.onnx: a field is longer than the file; it is damaged")
+        yield key >> 3, message[at:at + size]
+        at += size
+
+
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(message):
+            break
+        byte = message[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+    raise BundleError("policy.onnx: a number does not end; it is damaged")
