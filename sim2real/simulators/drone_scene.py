@@ -5,6 +5,8 @@ Cameras: "overview" sees the region of the goals, "chase" flies with the drone w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 
@@ -13,6 +15,7 @@ from sim2real.robots import RobotDescription
 from sim2real.simulators import scene
 from sim2real.simulators.drone import GRAVITY, clearance
 from sim2real.simulators.layout import FIELD_OF_VIEW
+from sim2real.urdf import Geom
 
 CAMERAS = ("overview", "chase")
 
@@ -27,13 +30,20 @@ def view(robot: RobotDescription, camera: str) -> tuple[np.ndarray, np.ndarray]:
     return target + size * np.array([-1.5, -1.5, 0.9]), target
 
 
+def looks(robot: RobotDescription) -> list[Geom]:
+    """The shapes that are drawn: the visual ones, or those of collision where there are no others."""
+    geoms = robot.model.link(robot.model.root).geoms
+    return [g for g in geoms if not g.collision] or list(geoms)
+
+
 def drone_model(robot: RobotDescription) -> mujoco.MjModel:
     """The compiled model: one free body with the name and the shapes of the robot's base."""
     spec = mujoco.MjSpec()
     spec.modelname = robot.name
     scene.set_options(spec, robot.control_period / round(robot.control_period / robot.substep))
-    # symplectic Euler, as the other engines: for a free body the implicit ones change the gyroscopic term to first order
+    # symplectic Euler, like the other engines; for a free body the implicit ones differ in the gyroscopic term
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
+    spec.visual.quality.shadowsize = 2048
     spec.option.gravity = [0.0, 0.0, -GRAVITY]
     scene.add_floor(spec)
     spec.geom(scene.FLOOR).pos = [0.0, 0.0, -clearance(robot)]
@@ -43,8 +53,10 @@ def drone_model(robot: RobotDescription) -> mujoco.MjModel:
     scene.add_inertia(body, link)
     body.iquat = [1.0, 0.0, 0.0, 0.0]  # parameters give the diagonal in body axes
     body.inertia = link.inertia.diagonal()
+    drawn = looks(robot)
     for geom in link.geoms:
-        scene.add_geom(body, geom, collide=geom.collision)
+        seen = any(geom is other for other in drawn)
+        scene.add_geom(body, geom if seen else replace(geom, rgba=(0.0,) * 4), collide=geom.collision)
     for camera in CAMERAS:
         _add_camera(spec, robot, camera)
     return spec.compile()
@@ -62,5 +74,6 @@ def _add_camera(spec: mujoco.MjSpec, robot: RobotDescription, name: str) -> None
         return
     spec.worldbody.add_camera(name=name, pos=eye, quat=quat, fovy=FIELD_OF_VIEW)
     spec.stat.extent, spec.stat.center = float(np.linalg.norm(eye - target)), target
-    spec.worldbody.add_light(pos=[0.0, 0.0, 3.0 * float(eye[2])], dir=[-0.3, 0.4, -1.0], castshadow=True,
+    # a low origin of the (parallel) light keeps the shadow map precise
+    spec.worldbody.add_light(pos=float(target[2]) * np.array([0.3, -0.4, 1.0]), dir=[-0.3, 0.4, -1.0], castshadow=True,
                              type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)

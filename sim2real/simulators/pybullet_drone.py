@@ -13,7 +13,7 @@ from sim2real import rotations
 from sim2real.errors import BadInputError, SimulationError, unknown
 from sim2real.robots import RobotDescription
 from sim2real.simulators.drone import GRAVITY, DroneSimulator, clearance
-from sim2real.simulators.drone_scene import CAMERAS, view
+from sim2real.simulators.drone_scene import CAMERAS, looks, view
 from sim2real.simulators.layout import FIELD_OF_VIEW
 from sim2real.simulators.rotors import body_properties
 from sim2real.types import RobotState
@@ -47,8 +47,8 @@ class BulletDrone:
         p.changeDynamics(floor, -1, lateralFriction=1.0, restitution=0.0, physicsClientId=client)
         geoms = self._robot.model.link(self._robot.model.root).geoms
         solid = _shapes([g for g in geoms if g.collision], com, "collision", client)
-        looks = _shapes(geoms, com, "visual", client) if drawn else -1
-        self.body = p.createMultiBody(float(mass), solid, looks, physicsClientId=client)
+        visible = _shapes(looks(self._robot), com, "visual", client) if drawn else -1
+        self.body = p.createMultiBody(float(mass), solid, visible, physicsClientId=client)
         p.changeDynamics(self.body, -1, localInertiaDiagonal=inertia.tolist(), linearDamping=0.0, angularDamping=0.0,
                          restitution=0.0, rollingFriction=0.0, spinningFriction=0.0, lateralFriction=float(friction),
                          maxJointVelocity=_ANY_SPEED, physicsClientId=client)
@@ -182,7 +182,7 @@ class PyBulletDrone(DroneSimulator):
             world.close()
 
 
-def _shapes(geoms: tuple[Geom, ...] | list[Geom], com: np.ndarray, what: str, client: int) -> int:
+def _shapes(geoms: list[Geom], com: np.ndarray, what: str, client: int) -> int:
     """A Bullet collision or visual shape of ``geoms``, their frame moved to the centre of mass; -1 for none."""
     if not geoms:
         return -1
