@@ -1,6 +1,7 @@
 """Every command and snippet of the documentation is one that exists: commands are parsed, Python is run.
 
-A fence after the line ``<!-- no-run -->`` is only parsed (it needs a robot, a trained policy or minutes).
+A fence after the line ``<!-- no-run -->`` is only parsed (it needs a robot, a trained policy or minutes). One after
+``<!-- file: NAME -->`` is put into that file for the Python of its page.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Snippet:
     language: str
     text: str
     run: bool
+    file: str
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -51,7 +53,8 @@ def snippets_of(path: Path) -> list[Snippet]:
         indent = len(lines[start]) - len(lines[start].lstrip())
         text = "\n".join(row[indent:] for row in lines[start + 1:number])
         found.append(Snippet(path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name, start + 1,
-                             language[0] if language else "", text, "<!-- no-run -->" not in before))
+                             language[0] if language else "", text, "<!-- no-run -->" not in before,
+                             "".join(re.findall(r"<!-- file: (\S+) -->", before))))
         start = None
     assert start is None, f"{path.name}:{start + 1}: a fence that is never closed"
     return found
@@ -129,6 +132,9 @@ def test_python_runs(snippet, tmp_path):
     if not snippet.run:
         return
     assert code.co_code
+    for other in snippets_of(ROOT / snippet.page):
+        if other.file:
+            (tmp_path / other.file).write_text(other.text)
     done = subprocess.run([sys.executable, "-c", snippet.text], cwd=tmp_path, capture_output=True, text=True,
                           timeout=120, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, f"{snippet}\n{done.stderr[-2000:]}"
@@ -164,6 +170,6 @@ def test_a_wrong_command_is_noticed():
 
 def test_snippets_are_found_with_their_language_and_marker(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("x\n```bash\nls\n```\n<!-- no-run -->\n\n```python\nf(\n```\n")
-    assert [(s.line, s.language, s.text, s.run) for s in snippets_of(page)] == [
-        (2, "bash", "ls", True), (7, "python", "f(", False)]
+    page.write_text("x\n<!-- file: a.yaml -->\n```yaml\nb: 1\n```\n<!-- no-run -->\n\n```python\nf(\n```\n")
+    assert [(s.line, s.language, s.text, s.run, s.file) for s in snippets_of(page)] == [
+        (3, "yaml", "b: 1", True, "a.yaml"), (8, "python", "f(", False, "")]
