@@ -80,7 +80,7 @@ def main_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    argv = [*(sys.argv[1:] if argv is None else argv)]  # not list(): once imported, that is our verb's module here
     try:
         code = _dispatch(argv)
         sys.stdout.flush()

@@ -133,6 +133,11 @@ def test_a_verbs_module_imports_nothing_heavy_by_itself(name, root):
     assert not set(HEAVY) & set(json.loads(done.stdout))
 
 
+def test_a_verb_named_like_a_builtin_does_not_break_the_next_call(capsys):
+    cli.verb_parser("list")
+    assert cli.main(["nonsense"]) == 2
+
+
 def test_python_m_is_the_same_command():
     assert importlib.import_module("sim2real.__main__").main is cli.main
 
