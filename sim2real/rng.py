@@ -13,6 +13,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX2 = np.uint64(0x94D049BB133111EB)
 _ONE = np.uint64(1)
+_ALL = (1 << 64) - 1
 _TO_UNIT = 2.0**-53
 
 STREAMS = {name: i for i, name in enumerate(
@@ -40,7 +41,7 @@ def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str,
     columns = np.arange(size) if np.ndim(size) == 0 else np.asarray(size)
     columns = columns.astype(np.uint64) + _ONE
     with np.errstate(over="ignore"):
-        key = _mix(np.asarray(seed, np.uint64) * _GOLDEN + np.uint64(STREAMS[stream] + 1))
+        key = _mix(np.asarray(int(seed) & _ALL, np.uint64) * _GOLDEN + np.uint64(STREAMS[stream] + 1))
         key = _mix(key + np.asarray(sims).astype(np.uint64) * _GOLDEN)
         key = _mix(key + np.asarray(counter).astype(np.uint64) * _GOLDEN)
         bits = _mix(key[..., None] + columns * _GOLDEN)

@@ -142,7 +142,7 @@ def DRONE(robot: RobotDescription) -> list[tuple]:
              "dynamics", "point mass carried under the body", engines=e),
         _row("payload_offset_z", "m", -0.5 * arm, (-arm, 0), (-arm, 0), (-10 * arm, 10 * arm), "dynamics",
              "payload position in the body, z", engines=e),
-        around("thrust_coefficient", "N/(rad/s)^2", rotors.thrust_coefficient, 0.85, 1.2, (1e-12, 1), "actuation",
+        around("thrust_coefficient", "N s^2/rad^2", rotors.thrust_coefficient, 0.85, 1.2, (1e-12, 1), "actuation",
                "rotor thrust over speed squared"),
         around("torque_ratio", "m", rotors.torque_ratio, 0.8, 1.3, (0, 1), "actuation", "rotor torque over thrust"),
         _row("motor_time_constant", "s", tau, (0.5 * tau, 1.5 * tau), (0.45 * tau, 1.7 * tau), (1e-4, 1), "actuation",
