@@ -45,10 +45,12 @@ class BulletWorld:
         count = p.getNumJoints(self.body, physicsClientId=client)
         self.joint_names = tuple(p.getJointInfo(self.body, i, physicsClientId=client)[1].decode() for i in range(count))
         self._joints, self._zeros = list(range(count)), [0.0] * count
+        # two calls: with a value for the whole body in it, Bullet ignores those for a link
+        p.changeDynamics(self.body, -1, linearDamping=0.0, angularDamping=0.0, maxJointVelocity=1e6,
+                         physicsClientId=client)
         for link in range(-1, count):
-            p.changeDynamics(self.body, link, linearDamping=0.0, angularDamping=0.0, jointDamping=0.0, restitution=0.0,
-                             rollingFriction=0.0, spinningFriction=0.0, lateralFriction=float(friction),
-                             maxJointVelocity=1e6, physicsClientId=client)
+            p.changeDynamics(self.body, link, lateralFriction=float(friction), rollingFriction=0.0,
+                             spinningFriction=0.0, restitution=0.0, jointDamping=0.0, physicsClientId=client)
         # Bullet's default motors brake; without force they are gone
         p.setJointMotorControlArray(self.body, self._joints, p.VELOCITY_CONTROL, forces=self._zeros,
                                     physicsClientId=client)
