@@ -21,6 +21,7 @@ from sim2real.urdf import Geom
 
 _SHAPES = {"box": pybullet.GEOM_BOX, "sphere": pybullet.GEOM_SPHERE, "cylinder": pybullet.GEOM_CYLINDER,
            "capsule": pybullet.GEOM_CAPSULE}
+_AWAY = 1e3  # [m]
 _ANY_SPEED = 1e9  # in place of Bullet's limit of 100 on every velocity component
 
 
@@ -56,6 +57,9 @@ class BulletDrone:
     def write(self, position: np.ndarray, quaternion: np.ndarray, velocity: np.ndarray, spin: np.ndarray) -> None:
         """Put the centre of mass there; quaternion (x, y, z, w), everything in the world."""
         p, client = pybullet, self._client
+        # out of reach of the floor for a moment, so that Bullet forgets its contacts
+        p.resetBasePositionAndOrientation(self.body, [0.0, 0.0, _AWAY], [0.0, 0.0, 0.0, 1.0], physicsClientId=client)
+        p.performCollisionDetection(physicsClientId=client)
         p.resetBasePositionAndOrientation(self.body, position.tolist(), quaternion.tolist(), physicsClientId=client)
         p.resetBaseVelocity(self.body, velocity.tolist(), spin.tolist(), physicsClientId=client)
 

@@ -13,7 +13,8 @@ from sim2real.robots import RobotDescription, load_robot
 from sim2real.simulators import list_engines, make_simulator
 from sim2real.types import RobotState
 
-SIMULATORS = [("mujoco", "ur5e"), ("mujoco", "so101"), ("pybullet", "ur5e")]
+SIMULATORS = [("mujoco", "ur5e"), ("mujoco", "so101"), ("pybullet", "ur5e"),
+              ("quadrotor", "crazyflie"), ("quadrotor", "x500"), ("mujoco", "crazyflie"), ("pybullet", "crazyflie")]
 ARMS = [row for row in SIMULATORS if row[1] in ("ur5e", "so101", "fr3")]
 
 
