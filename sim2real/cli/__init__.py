@@ -83,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = [*(sys.argv[1:] if argv is None else argv)]  # not list(): once imported, that is our verb's module here
     try:
         code = _dispatch(argv)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller
+            sys.stdout.flush()
         return code
     except KeyboardInterrupt:
         return _fail("interrupted", 130, None)

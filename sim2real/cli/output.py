@@ -1,7 +1,7 @@
 """What the verbs print: JSON for programs, tables and progress bars for people.
 
 Results go to standard output, everything else (progress, notes) to standard error, so that ``--json`` output can be
-piped. rich is imported only where something is drawn.
+piped. rich is imported only where a progress bar is drawn.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+_COLOURS = {"red": 31, "green": 32, "yellow": 33}
 
 
 def plain(value: Any) -> Any:
@@ -46,29 +48,34 @@ def note(text: str) -> None:
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "",
                 styles: dict[str, str] | None = None) -> None:
-    """A table on standard output, as wide as it needs when piped.
+    """A table on standard output; no cell is ever cut, and nothing follows the last column.
 
     Args:
         columns: Headings; one that ends in ``>`` is aligned right.
         rows: Cells, anything that has a str.
         title: A line above it.
-        styles: Cell text -> rich style, such as ``{"ok": "green"}``.
+        styles: Cell text -> colour ("red", "green", "yellow"), used on a terminal only.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    right = [column.endswith(">") for column in columns]
+    lines = [[column.rstrip(">") for column in columns], *([one_cell(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    colour = (styles or {}) if sys.stdout.isatty() else {}
+    if title:
+        print(title)
+    for number, line in enumerate(lines):
+        cells = [cell.rjust(width) if flush else cell.ljust(width)
+                 for cell, width, flush in zip(line, widths, right, strict=True)]
+        painted = [padded.replace(cell, f"\x1b[{_COLOURS[colour[cell]]}m{cell}\x1b[0m") if cell in colour else padded
+                   for padded, cell in zip(cells, line, strict=True)]
+        print("  ".join(painted).rstrip())
+        if number == 0:
+            print("  ".join("-" * width for width in widths))
+    sys.stdout.flush()
 
-    console = Console(soft_wrap=False, highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        right = column.endswith(">")
-        table.add_column(column.rstrip(">"), justify="right" if right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(str(cell), style=(styles or {}).get(str(cell), "")) for cell in row))
-    console.print(table)
+
+def one_cell(value: Any) -> str:
+    """A cell's text on one line."""
+    return " ".join(str(value).split())
 
 
 @contextlib.contextmanager

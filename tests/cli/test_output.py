@@ -30,7 +30,22 @@ def test_table_keeps_long_cells_whole_when_piped(capsys):
     output.print_table(("name", "value>"), [("a" * 60, 1), ("b", "x" * 60)], title="things")
     out = capsys.readouterr().out
     assert "a" * 60 in out and "x" * 60 in out
-    assert "things" in out and "\x1b" not in out
+    assert out.splitlines()[0] == "things" and "\x1b" not in out
+    assert not [line for line in out.splitlines() if line != line.rstrip()]
+
+
+def test_columns_line_up_and_numbers_end_together(capsys):
+    output.print_table(("name", "n>"), [("a", 1), ("long name", 123)])
+    assert capsys.readouterr().out.splitlines() == [
+        "name         n", "---------  ---", "a            1", "long name  123"]
+
+
+def test_colour_only_on_a_terminal(capsys, monkeypatch):
+    output.print_table(("status",), [("ok",)], styles={"ok": "green"})
+    assert "\x1b" not in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    output.print_table(("status",), [("ok",)], styles={"ok": "green"})
+    assert "\x1b[32mok\x1b[0m" in capsys.readouterr().out
 
 
 def test_brackets_in_cells_are_text_not_markup(capsys):
