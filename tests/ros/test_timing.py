@@ -1,0 +1,53 @@
+"""Deadlines are absolute, and what is late is skipped."""
+
+from __future__ import annotations
+
+import pytest
+
+from sim2real.ros.timing import Deadlines
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        assert seconds > 0.0
+        self.now += seconds
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_ticks_do_not_drift_with_the_work_between_them(clock):
+    ticks = Deadlines(0.01, clock=clock, wait=clock.sleep)
+    due = []
+    for k in range(5):
+        due.append(ticks.next())
+        clock.now += 0.002 * k  # work
+    assert due == pytest.approx([100.01, 100.02, 100.03, 100.04, 100.05])
+    assert ticks.skipped == 0
+
+
+def test_an_overrun_is_skipped_and_counted_never_made_up(clock):
+    ticks = Deadlines(0.01, clock=clock, wait=clock.sleep)
+    ticks.next()
+    clock.now += 0.055  # ticks 100.02 to 100.05 are gone, 100.06 is late
+    due = [ticks.next() for _ in range(3)]
+    assert due == pytest.approx([100.06, 100.07, 100.08])
+    assert ticks.skipped == 4
+    assert ticks.worst == pytest.approx(0.005)
+
+
+def test_a_tick_that_is_only_late_still_happens(clock):
+    ticks = Deadlines(0.01, clock=clock, wait=clock.sleep)
+    ticks.next()
+    clock.now += 0.014
+    assert ticks.next() == pytest.approx(100.02)
+    assert ticks.next() == pytest.approx(100.03)
+    assert ticks.skipped == 0
