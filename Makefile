@@ -23,7 +23,7 @@ test-slow: install $(COLCON)  ## the slow tests too
 	@$(PYTEST) -m "slow or not slow" $(ARGS)
 
 lint: install  ## ruff over the code
-	@$(RUN)/ruff check --quiet $(wildcard $(PATHS))
+	@$(RUN)/ruff check --quiet --output-format concise $(wildcard $(PATHS))
 
 bench: install  ## throughput of the batched environment beside its peers
 	@$(RUN)/python -m benchmarks.throughput $(ARGS)
