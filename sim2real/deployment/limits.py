@@ -66,12 +66,19 @@ class CommandLimits:
             return cls(robot.position_low, robot.position_high, robot.velocity_limit, robot.acceleration_limit,
                        robot.jerk_limit)
         rotors = robot.rotors
-        thrust = len(rotors.directions) * rotors.thrust_coefficient * rotors.max_speed**2
-        high = np.array([thrust * rotors.max_collective, *rotors.max_rate])
+        high = np.array([rotors.max_thrust, *rotors.max_rate])
         low = np.array([0.0, *(-np.asarray(rotors.max_rate))])
         none = np.full(4, np.inf)
         rest = np.array([min(robot.hover_thrust, high[0]), 0.0, 0.0, 0.0])
         return cls(low, high, (high - low) / 2 / _DRONE_SLEW_TIME, none, none, rest)
+
+    def within(self, other: CommandLimits) -> bool:
+        """Whether a stream inside these bounds is inside ``other``'s."""
+        if len(self) != len(other):
+            return False
+        tighter = [getattr(self, name) <= getattr(other, name) * (1.0 + 1e-9)
+                   for name in ("velocity", "acceleration", "jerk")]
+        return bool(np.all([self.low >= other.low - 1e-9, self.high <= other.high + 1e-9, *tighter]))
 
     def as_dict(self) -> dict[str, list[float | None]]:
         """For JSON: lists of numbers, None where there is no bound (or no ``rest``)."""

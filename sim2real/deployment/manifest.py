@@ -59,12 +59,14 @@ class ObservationSection(_Section):
 class ActionSection(_Section):
     """The policy's output and what it means: command = base + offset + scale * clip(action), per channel.
 
-    ``joint_increment``: the base is the last command [rad]; ``thrust_and_rates``: zero; [N], [rad/s].
+    ``joint_increment``: the base is the last command [rad]; ``thrust_and_rates``: zero; [N], [rad/s]. Actions below
+    zero have ``scale_negative``.
     """
 
     type: Literal["joint_increment", "thrust_and_rates"]
     size: Count
     scale: list[Finite]
+    scale_negative: list[Finite]
     offset: list[Finite]
     clip: Positive
 

@@ -1,0 +1,224 @@
+"""Policy bundles (``.s2r``): one file with a policy and everything needed to run it, checked before it is used.
+
+The file is read once; every check and everything built afterwards uses those bytes, so a file that is swapped later has
+no effect. Nothing is unpickled and nothing is written to disk. docs/bundle.md describes the format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sim2real.deployment.archive import MAX_BYTES, unpack
+from sim2real.deployment.contract import action_section, check_task, golden_for, new_manifest
+from sim2real.deployment.limits import CommandLimits
+from sim2real.deployment.manifest import Manifest
+from sim2real.deployment.policy import TOLERANCE, Golden, Policy
+from sim2real.errors import BundleError, Sim2RealError
+from sim2real.files import atomic_write_bytes
+from sim2real.robots import RobotDescription, load_robot
+from sim2real.tasks import Task, make_task
+
+__all__ = ["Bundle", "Check", "Manifest", "Policy", "action_section", "inspect_bundle", "load_bundle", "write_bundle"]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked policy with its robot and task, ready to run.
+
+    Attributes:
+        manifest: What the bundle says of itself.
+        robot, task: Rebuilt from the bundle alone.
+        limits: Bounds of the command stream.
+        policy: Observations (n, size) to actions (n, A).
+        sha256: Hash of the whole file.
+    """
+
+    manifest: Manifest
+    robot: RobotDescription
+    task: Task
+    limits: CommandLimits
+    policy: Policy
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of ``sim2real verify``; ``ok`` is None where it was not reached."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: Mapping[str, Mapping[str, Any]],
+                 golden: tuple[np.ndarray, np.ndarray] | None = None, seed: int | None = None,
+                 git_commit: str | None = None, versions: Mapping[str, str] | None = None,
+                 created_by: str = "") -> Manifest:
+    """Write the policy ``onnx`` for ``task`` to ``path``, whole or not at all.
+
+    Args:
+        path: Where to, usually ``*.s2r``.
+        task: The task with its robot and options.
+        onnx: The network with its normaliser: one input (n, observation), one output (n, action), float32.
+        training_ranges: Of every parameter, ``{name: {"low", "high", "distribution"}}``.
+        golden: Inputs and the outputs that the original network gives, at least 16; by default this network's own.
+        seed, git_commit, created_by: Of the training run.
+        versions: Versions of other packages, besides those of this one, numpy and onnxruntime.
+
+    Raises:
+        BundleError: The network does not fit the task, or does not give the golden outputs.
+        StorageError: The file cannot be written.
+    """
+    from sim2real.deployment.archive import pack
+
+    policy = Policy(onnx)
+    members = {"policy.onnx": bytes(onnx), "golden.json": golden_for(policy, golden).to_bytes(),
+               **{f"robot/{name}": bytes(data) for name, data in task.robot.files.items()}}
+    manifest = new_manifest(task, policy, members, training_ranges, seed=seed, git_commit=git_commit,
+                            versions=versions or {}, created_by=created_by)
+    data = pack({"manifest.json": manifest.to_bytes(), **members})
+    if len(data) > MAX_BYTES:
+        raise BundleError(f"the bundle would have {len(data) >> 20} MiB, at most {MAX_BYTES >> 20} are allowed; "
+                          "use a smaller network")
+    _Loading(data, None).run()  # what would be refused later is refused now
+    atomic_write_bytes(path, data)
+    return manifest
+
+
+def load_bundle(path: str | Path, robot: RobotDescription | str | Path | None = None) -> Bundle:
+    """Read, check and build the bundle at ``path``.
+
+    Args:
+        path: The ``.s2r`` file.
+        robot: The robot that it is to run on (a description, a name or a path): another one's bundle is refused.
+
+    Raises:
+        BundleError: It is not a bundle, damaged, altered, of another schema, or for another robot.
+    """
+    try:
+        return _Loading(_read(path), robot).run()
+    except BundleError as error:
+        raise BundleError(f"bundle {path}: {error}") from error
+
+
+def inspect_bundle(path: str | Path, robot: RobotDescription | str | Path | None = None
+                   ) -> tuple[list[Check], Bundle | None]:
+    """Every check that ``load_bundle`` makes, one by one, and the bundle if all are good."""
+    checks: list[Check] = []
+    try:
+        loading = _Loading(_read(path), robot)
+    except BundleError as error:
+        return [Check("file", False, str(error))], None
+    for name, step in loading.steps:
+        if checks and not checks[-1].ok:
+            checks.append(Check(name, None, "not reached"))
+            continue
+        try:
+            checks.append(Check(name, True, step()))
+        except Sim2RealError as error:
+            checks.append(Check(name, False, str(error)))
+    return checks, loading.bundle() if checks[-1].ok else None
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+class _Loading:
+    """The checks in order, each on what the ones before it made; each returns what to say of it."""
+
+    def __init__(self, data: bytes, robot: RobotDescription | str | Path | None):
+        self._data, self._wanted = data, robot
+        self.steps: tuple[tuple[str, Callable[[], str]], ...] = (
+            ("archive", self._archive), ("manifest", self._manifest), ("hashes", self._hashes), ("robot", self._robot),
+            ("task", self._task), ("limits", self._limits), ("onnx", self._onnx), ("golden vectors", self._golden))
+
+    def run(self) -> Bundle:
+        for _, step in self.steps:
+            try:
+                step()
+            except BundleError:
+                raise
+            except Sim2RealError as error:  # a robot or task that this version of the package does not take
+                raise BundleError(str(error)) from error
+        return self.bundle()
+
+    def bundle(self) -> Bundle:
+        return Bundle(self.manifest, self.robot, self.task, self.limits, self.policy,
+                      hashlib.sha256(self._data).hexdigest())
+
+    def _archive(self) -> str:
+        self.members = unpack(self._data)
+        return f"{len(self.members)} members, {len(self._data)} bytes"
+
+    def _manifest(self) -> str:
+        if "manifest.json" not in self.members:
+            raise BundleError("there is no manifest.json in it; this is not a policy bundle")
+        self.manifest = Manifest.from_bytes(self.members.pop("manifest.json"))
+        return f"schema {self.manifest.schema_version}, by {self.manifest.created_by}"
+
+    def _hashes(self) -> str:
+        listed = self.manifest.members
+        if set(listed) != set(self.members):
+            odd = ", ".join(sorted(set(listed) ^ set(self.members)))
+            raise BundleError(f"its members differ from those that the manifest lists: {odd}")
+        for name, data in self.members.items():
+            if hashlib.sha256(data).hexdigest() != listed[name]:
+                raise BundleError(f"member {name}: its SHA-256 differs from the manifest's; it was altered")
+        for name in ("policy.onnx", "golden.json", "robot/robot.yaml"):
+            if name not in listed:
+                raise BundleError(f"there is no {name} in it; export the policy again")
+        return f"SHA-256 of {len(listed)} members"
+
+    def _robot(self) -> str:
+        files = {name.removeprefix("robot/"): data for name, data in self.members.items() if name.startswith("robot/")}
+        self.robot, said = RobotDescription.from_files(files), self.manifest.robot
+        if (self.robot.name, self.robot.kind, self.robot.hash) != (said.name, said.kind, said.hash):
+            raise BundleError(f"its robot description is {self.robot.name} ({self.robot.hash[:12]}), the manifest says "
+                              f"{said.name} ({said.hash[:12]})")
+        if self._wanted is not None:
+            wanted = self._wanted if isinstance(self._wanted, RobotDescription) else load_robot(self._wanted)
+            if wanted.name != self.robot.name:
+                raise BundleError(f"it is for robot {self.robot.name}, not for {wanted.name}; use a policy that was "
+                                  f"trained for {wanted.name}")
+            if wanted.hash != self.robot.hash:
+                raise BundleError(f"it was trained for another description of {wanted.name} ({self.robot.hash[:12]}, "
+                                  f"now {wanted.hash[:12]}); train again, or use the description it was trained for")
+        return f"{self.robot.name}, {self.robot.hash[:12]}"
+
+    def _task(self) -> str:
+        self.task = make_task(self.manifest.task.name, self.robot, self.manifest.task.options)
+        check_task(self.manifest, self.task)
+        return f"{self.task.name}: {self.manifest.observation.size} observations, {self.manifest.action.size} actions"
+
+    def _limits(self) -> str:
+        self.limits = CommandLimits.from_dict(self.manifest.limits.model_dump())
+        if not self.limits.within(CommandLimits.from_robot(self.robot)):
+            raise BundleError("its limits exceed those of the robot's description; export it again")
+        return f"inside those of {self.robot.name}, {len(self.limits)} channels"
+
+    def _onnx(self) -> str:
+        self.policy = Policy(self.members["policy.onnx"])
+        expected = (self.manifest.observation.size, self.manifest.action.size)
+        if (self.policy.observation_size, self.policy.action_size) != expected:
+            raise BundleError(f"policy.onnx maps {self.policy.observation_size} to {self.policy.action_size} numbers, "
+                              f"expected {expected[0]} to {expected[1]}")
+        return f"{self.policy.num_operators} standard operators, nothing external"
+
+    def _golden(self) -> str:
+        golden = Golden.from_bytes(self.members["golden.json"], self.policy)
+        self.golden_error = golden.max_error(self.policy)
+        if not self.golden_error <= TOLERANCE:
+            raise BundleError(f"golden vectors: outputs differ by {self.golden_error:.2g}, at most {TOLERANCE:g} is "
+                              "allowed; this machine computes something else than was trained")
+        return f"{len(golden.inputs)} vectors, largest error {self.golden_error:.1e}"

@@ -1,0 +1,124 @@
+"""What a task promises of observations and actions, as a bundle's manifest records it and a loader compares it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sim2real import __version__
+from sim2real.deployment.limits import CommandLimits
+from sim2real.deployment.manifest import (
+    ActionSection,
+    LimitsSection,
+    Manifest,
+    ObservationSection,
+    RangeSection,
+    RobotSection,
+    TaskSection,
+    TermSection,
+)
+from sim2real.deployment.policy import MIN_GOLDEN, TOLERANCE, Golden, Policy
+from sim2real.errors import BundleError
+from sim2real.tasks import Context, Task
+from sim2real.types import RobotState
+
+
+def observation_section(task: Task) -> ObservationSection:
+    """The terms of the policy's input."""
+    builder = task.builder(1)
+    return ObservationSection(size=builder.size, terms=[TermSection(**row) for row in builder.describe()])
+
+
+def action_section(task: Task) -> ActionSection:
+    """What actions do, asked of the task itself: its command for -1, 0 and 1 from the middle of the range."""
+    robot = task.robot
+    state = RobotState.zeros(3, robot.num_joints)
+    base = np.zeros(task.command_size)
+    if robot.kind == "arm":
+        middle = (robot.position_low + robot.position_high) / 2
+        base = np.where(np.isfinite(middle), middle, robot.home)
+        state.joint_position[:] = base
+    zeros = np.zeros((3, task.command_size))
+    context = Context(state, np.zeros((3, task.goal_size)), np.zeros(3), zeros + base, zeros,
+                      np.zeros((3, task.action_size)))
+    minus, zero, plus = task.desired(np.array([[-1.0], [0.0], [1.0]]) * np.ones(task.action_size), context)
+    return ActionSection(type="joint_increment" if robot.kind == "arm" else "thrust_and_rates", size=task.action_size,
+                         scale=(plus - zero).tolist(), scale_negative=(zero - minus).tolist(),
+                         offset=(zero - base).tolist(), clip=1.0)
+
+
+def gains(task: Task) -> dict[str, list[float]]:
+    """Gains of the controllers below the policy, as it was trained with them."""
+    robot = task.robot
+    if robot.kind == "arm":
+        return {"stiffness": robot.stiffness.tolist(), "damping": robot.damping_gain.tolist()}
+    return {f"rate_{name}": np.asarray(robot.rotors.rate_gains)[:, i].tolist() for i, name in enumerate("pid")}
+
+
+def new_manifest(task: Task, policy: Policy, members: Mapping[str, bytes],
+                 training_ranges: Mapping[str, Mapping[str, Any]], *, seed: int | None, git_commit: str | None,
+                 versions: Mapping[str, str], created_by: str) -> Manifest:
+    """The sealed manifest of a new bundle."""
+    robot = task.robot
+    observation = observation_section(task)
+    expected = (observation.size, task.action_size)
+    if (policy.observation_size, policy.action_size) != expected:
+        raise BundleError(f"the network maps {policy.observation_size} to {policy.action_size} numbers, task "
+                          f"{task.name} of {robot.name} needs {expected[0]} to {expected[1]}")
+    own = {"sim2real": __version__, "python": platform.python_version(),
+           **{name: importlib.metadata.version(name) for name in ("numpy", "onnxruntime")}}
+    return Manifest(
+        robot=RobotSection(name=robot.name, kind=robot.kind, hash=robot.hash), joints=list(robot.joint_names),
+        task=TaskSection(name=task.name, options=dict(task.options)), control_period=task.control_period,
+        observation=observation, action=action_section(task), gains=gains(task),
+        limits=LimitsSection(**CommandLimits.from_robot(robot).as_dict()), cameras=[],
+        training_ranges={name: RangeSection(low=float(r["low"]), high=float(r["high"]),
+                                            distribution=str(r["distribution"]))
+                         for name, r in training_ranges.items()},
+        versions={**own, **versions}, seed=seed, git_commit=git_commit, created_by=created_by or f"sim2real {__version__}",
+        members={name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
+    ).sealed()
+
+
+def check_task(manifest: Manifest, task: Task) -> None:
+    """Raise BundleError where this version of the package would observe or act otherwise than in training."""
+    if list(task.robot.joint_names) != manifest.joints:
+        raise BundleError(f"joints: the manifest says {', '.join(manifest.joints)}, the robot has "
+                          f"{', '.join(task.robot.joint_names)}")
+    if not np.isclose(task.control_period, manifest.control_period, rtol=1e-9, atol=0.0):
+        raise BundleError(f"control period: the manifest says {manifest.control_period:g} s, "
+                          f"the task {task.control_period:g} s")
+    ours, theirs = observation_section(task), manifest.observation
+    for a, b in zip(ours.terms, theirs.terms, strict=False):
+        if a.model_dump(exclude={"noise"}) != b.model_dump(exclude={"noise"}):
+            raise BundleError(f"observation term {b.name!r} was trained as {b.model_dump(exclude={'noise', 'name'})}, "
+                              f"this version of sim2real has {a.name!r} {a.model_dump(exclude={'noise', 'name'})}")
+    if ours.size != theirs.size or len(ours.terms) != len(theirs.terms):
+        raise BundleError(f"observation: trained with {theirs.size} numbers in {len(theirs.terms)} terms, this version "
+                          f"of sim2real has {ours.size} in {len(ours.terms)}")
+    mine, action = action_section(task), manifest.action
+    rows = ("scale", "scale_negative", "offset")
+    same = (mine.type, mine.size, mine.clip) == (action.type, action.size, action.clip) and all(
+        len(getattr(action, r)) == mine.size and np.allclose(getattr(mine, r), getattr(action, r), 1e-9, 1e-12)
+        for r in rows)
+    if not same:
+        raise BundleError("actions mean something else in this version of sim2real than where the policy was trained")
+
+
+def golden_for(policy: Policy, golden: tuple[np.ndarray, np.ndarray] | None) -> Golden:
+    """Golden vectors for a new bundle: the given ones, if ``policy`` reproduces them, or its own."""
+    if golden is None:
+        return Golden.of(policy)
+    given = Golden(*(np.asarray(array, np.float32) for array in golden))
+    if len(given.inputs) < MIN_GOLDEN:
+        raise BundleError(f"expected at least {MIN_GOLDEN} golden vectors, got {len(given.inputs)}")
+    error = given.max_error(policy)
+    if not error <= TOLERANCE:
+        raise BundleError(f"the ONNX network differs from the original by {error:.2g} on the golden vectors, at most "
+                          f"{TOLERANCE:g} is allowed; the conversion is wrong")
+    return given

@@ -1,0 +1,230 @@
+"""The runner: measured states in, safe commands out. Deterministic, without a clock and without ROS.
+
+The same object drives simulated twins in evaluation and the real robot, so what is measured is what is deployed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.fallback import DroneFallback
+from sim2real.deployment.safety import CommandFilter
+from sim2real.errors import DeploymentError
+from sim2real.tasks import Context
+from sim2real.types import RobotState
+
+ACTIVE, HOLD, STOP = "ACTIVE", "HOLD", "STOP"
+HOLD_AGE = 0.1  # [s]: MoveIt Servo's limit for a stale command
+STOP_AGE = 0.5  # [s]: diff_drive_controller's timeout
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one step of the runner says, for n robots.
+
+    Attributes:
+        command: Arms: joint positions [rad]; drones: thrust [N] and body rates [rad/s], shape (n, C). Always finite
+            and inside the limits.
+        mode: "ACTIVE": the policy's command. "HOLD": braking or at rest, ends by itself when the cause is gone.
+            "STOP": the same, until ``Runner.reset``. Shape (n,).
+        cause: Why a robot is not active, one sentence, "" if it is, shape (n,).
+        age: Age of the state in [s], shape (n,); nan where its stamp is not finite.
+        clipped: Whether the safety filter changed the command, shape (n,).
+        saturated: Whether the policy's action was outside [-1, 1] and was clipped, shape (n,).
+    """
+
+    command: np.ndarray
+    mode: np.ndarray
+    cause: np.ndarray
+    age: np.ndarray
+    clipped: np.ndarray
+    saturated: np.ndarray
+
+
+class Runner:
+    """Runs a bundle's policy on ``num_robots`` robots, each with its own goal, clock of its goal, and mode.
+
+    Call ``reset`` once, then ``step`` once per ``bundle.task.control_period``. ``now`` and the states' ``time`` must
+    come from one clock that never goes back (on a robot: the monotonic clock at reception).
+
+    Attributes:
+        command: Last command, shape (n, C).
+        mode: Present modes, shape (n,).
+    """
+
+    def __init__(self, bundle: Bundle, num_robots: int = 1, *, hold_age: float = HOLD_AGE, stop_age: float = STOP_AGE):
+        if not 0.0 < hold_age <= stop_age:
+            raise DeploymentError(f"expected 0 < hold_age <= stop_age, got {hold_age:g} s and {stop_age:g} s")
+        task = bundle.task
+        self.bundle, self.num_robots = bundle, num_robots
+        self.hold_age, self.stop_age = hold_age, stop_age
+        self._task, self._policy = task, bundle.policy
+        self._filter = CommandFilter(bundle.limits, num_robots, task.control_period)
+        self._builder = task.builder(num_robots)
+        drone = task.robot.kind == "drone"
+        self._fallback = DroneFallback(task.robot, num_robots, task.control_period) if drone else None
+        self._all = np.arange(num_robots)
+        self._goal = np.zeros((num_robots, task.goal_size))
+        self._since = np.full(num_robots, np.nan)  # when the goal began; nan: at the next step
+        self._action = np.zeros((num_robots, task.action_size))
+        self._fresh = np.ones(num_robots, bool)  # whose observation history begins at the next step
+        self._good = np.full(num_robots, np.nan)  # when a robot could last be driven
+        self._stopped = np.zeros(num_robots, bool)
+        self._stop_cause = np.full(num_robots, "", dtype=object)
+        self._state: RobotState | None = None
+        self._now = -np.inf
+        self.mode = np.full(num_robots, ACTIVE)
+
+    @property
+    def command(self) -> np.ndarray:
+        """Last command, shape (n, C); after a reset the one that the stream starts from."""
+        return self._filter.command
+
+    def reset(self, state: RobotState, goal: np.ndarray, command: np.ndarray | None = None) -> None:
+        """Start from rest at ``state`` towards ``goal`` (n, G) or (G,); clears STOP.
+
+        Args:
+            state: Measured, finite, of all robots.
+            goal: Of the task, in SI units.
+            command: Command stream's start (n, C); default: the measured joint positions, or hover thrust.
+
+        Raises:
+            DeploymentError: Wrong sizes, or numbers that are not finite.
+        """
+        self._check_state(state)
+        if not state.is_finite().all():
+            raise DeploymentError("reset: the measured state is not finite; wait for a complete one")
+        if command is None:
+            command = state.joint_position if self._fallback is None else np.tile(
+                [self._task.robot.hover_thrust, 0.0, 0.0, 0.0], (self.num_robots, 1))
+        self.set_goal(goal)
+        self._filter.reset(None, command)
+        self._state = state.copy()
+        if self._fallback is not None:
+            self._fallback.observe(self._all, state)
+        self._action[:], self._fresh[:], self._stopped[:] = 0.0, True, False
+        self._good[:], self._stop_cause[:], self.mode[:] = np.nan, "", ACTIVE
+        self._now = -np.inf
+
+    def set_goal(self, goal: np.ndarray, ids: np.ndarray | None = None) -> None:
+        """Give the robots ``ids`` (None: all) the goals ``goal`` (k, G) or one (G,); their time starts anew."""
+        ids = self._all if ids is None else np.atleast_1d(ids)
+        goal = np.asarray(goal, float)
+        size = self._task.goal_size
+        if goal.shape not in ((size,), (len(ids), size)) or not np.isfinite(goal).all():
+            raise DeploymentError(f"goal of task {self._task.name}: expected {size} finite numbers for each of "
+                                  f"{len(ids)} robots, got shape {goal.shape}")
+        self._goal[ids] = goal
+        self._since[ids] = np.nan
+
+    def stop(self, cause: str, ids: np.ndarray | None = None) -> None:
+        """Latch STOP for the robots ``ids`` (None: all): from the next step they brake to rest, or come down."""
+        self._stop(self._all if ids is None else np.atleast_1d(ids), cause)
+
+    @property
+    def at_rest(self) -> np.ndarray:
+        """Whether each robot's command stream stands still, shape (n,)."""
+        return self._filter.at_rest
+
+    def step(self, state: RobotState, now: float) -> Decision:
+        """The commands for the period that begins at ``now`` [s].
+
+        Raises:
+            DeploymentError: Not reset, wrong sizes, or a ``now`` that is not finite.
+        """
+        if self._state is None:
+            raise DeploymentError("the runner was stepped before reset(state, goal); reset it first")
+        self._check_state(state)
+        if not np.isfinite(now):
+            raise DeploymentError(f"expected now as finite seconds, got {now!r}")
+        cause, age = self._judge(state, float(now))
+        usable = cause == ""
+        self._state[usable] = state[usable]
+        if self._fallback is not None:
+            self._fallback.observe(self._all[usable], state[usable])
+        desired, saturated = self._drive(now, cause)
+        driven = cause == ""
+        self._good = np.where(driven, now, self._good)
+        self._latch(now, cause, age)
+        command = self._send(desired, driven & ~self._stopped, usable)
+        self.mode = np.where(self._stopped, STOP, np.where(driven, ACTIVE, HOLD))
+        cause = np.where(self._stopped, self._stop_cause, cause)
+        return Decision(command, self.mode.copy(), cause, age, self._filter.clipped.copy(), saturated)
+
+    # ------------------------------------------------------------------ the parts of a step
+    def _judge(self, state: RobotState, now: float) -> tuple[np.ndarray, np.ndarray]:
+        """Why each robot's state cannot be used ("" if it can), and its age."""
+        age = now - np.asarray(state.time, float)
+        cause = np.full(self.num_robots, "", dtype=object)
+        cause[~(age <= self.hold_age)] = f"the state is older than {1e3 * self.hold_age:g} ms"
+        cause[age < -self.hold_age] = "the state is stamped in the future"
+        cause[~state.is_finite()] = "the state is not finite"
+        if now < self._now:
+            self._stop(self._all, "the clock went back")
+        self._now = max(now, self._now)
+        self._good = np.where(np.isnan(self._good), now, self._good)
+        return cause, age
+
+    def _drive(self, now: float, cause: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What the policy wants (n, C); adds to ``cause`` where its numbers cannot be used."""
+        self._since = np.where(np.isnan(self._since), now, self._since)
+        context = Context(self._state, self._goal, now - self._since, self._filter.command, self._filter.velocity,
+                          self._action)
+        observation = self._observe(context)
+        action = np.asarray(self._policy(observation), float)
+        finite = np.isfinite(action).all(axis=1) & np.isfinite(observation).all(axis=1)
+        cause[~finite & (cause == "")] = "the policy's observation or action is not finite"
+        driven = (cause == "") & ~self._stopped
+        saturated = driven & (np.abs(np.where(finite[:, None], action, 0.0)) > 1.0).any(axis=1)
+        action = np.where(driven[:, None], np.clip(action, -1.0, 1.0), 0.0)
+        self._action = action
+        self._fresh = ~driven
+        return self._task.desired(action, context), saturated
+
+    def _observe(self, context: Context) -> np.ndarray:
+        """Observations (n, size); the histories of robots that were not driven begin anew."""
+        if self._fresh.all():
+            return self._builder.reset(self._all, context)
+        observation = self._builder.build(context)
+        if self._fresh.any():
+            ids = np.flatnonzero(self._fresh)
+            observation[ids] = self._builder.reset(ids, context[ids])
+        return observation
+
+    def _latch(self, now: float, cause: np.ndarray, age: np.ndarray) -> None:
+        """STOP where a state is too old, or a robot could not be driven for as long."""
+        late = (age > self.stop_age) | (now - self._good > self.stop_age)
+        new = late & ~self._stopped
+        for i in np.flatnonzero(new):
+            self._stop(self._all[i:i + 1], f"{cause[i]}, for more than {1e3 * self.stop_age:g} ms")
+
+    def _stop(self, ids: np.ndarray, cause: str) -> None:
+        ids = ids[~self._stopped[ids]]
+        self._stopped[ids] = True
+        self._stop_cause[ids] = cause
+
+    def _send(self, desired: np.ndarray, driven: np.ndarray, usable: np.ndarray) -> np.ndarray:
+        """Commands inside the limits: the policy's where ``driven``, else braking or the drone's fallback."""
+        if self._fallback is None:
+            return self._filter.step(desired, None if driven.all() else ~driven)
+        if not driven.all():
+            instead = self._fallback.command(self._state, self._stopped, usable)
+            desired = np.where(driven[:, None], desired, instead)
+        command = self._filter.step(desired)
+        self._fallback.advance(command)
+        return command
+
+    def _check_state(self, state: RobotState) -> None:
+        n, joints = self.num_robots, self._task.robot.num_joints
+        for name, size in (("joint_position", joints), ("joint_velocity", joints), ("position", 3), ("quaternion", 4),
+                           ("linear_velocity", 3), ("angular_velocity", 3)):
+            shape = np.shape(getattr(state, name))
+            if shape != (n, size):
+                raise DeploymentError(f"state of {self._task.robot.name}: expected {name} of shape {(n, size)}, "
+                                      f"got {shape}")
+        if np.shape(state.time) != (n,):
+            raise DeploymentError(f"state of {self._task.robot.name}: expected time of shape {(n,)}, "
+                                  f"got {np.shape(state.time)}")
