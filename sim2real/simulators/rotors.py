@@ -15,6 +15,7 @@ from sim2real.robots import RobotDescription
 from sim2real.simulators.delay import DelayLine
 
 _SQRT2 = 2.0**0.5
+SLOPE_CUTOFF = 20.0  # [Hz] low-pass of the rate loop's derivative: without it, fast motors on a light body chatter
 INTEGRAL_SHARE = 0.3  # largest integral term of the rate loop, over what the rotors can do in hover
 
 
@@ -113,7 +114,8 @@ class RotorDrive:
         self.speed, self._force, self._work, self._share = (rows(count) for _ in range(4))
         self._lag, self._gain = rows(count), np.zeros(n, dtype)
         self._effects, self._parts = np.zeros((4, count, n), dtype), np.zeros((4, count, n), dtype)
-        self._drag, self._error, self._work3, self._integral, self._last_rates = (rows(3) for _ in range(5))
+        self._drag, self._error, self._work3 = rows(3), rows(3), rows(3)
+        self._integral, self._slope, self._last_rates = rows(3), rows(3), rows(3)
         self._total, self._peak, self._room, self._yaw = rows(4), *rows(3)
         self._air, self._body, self._world = rows(5), rows(5), rows(3)
 
@@ -135,7 +137,9 @@ class RotorDrive:
         authority = min(hover, self._limit - hover) / abs(shares[:, 1:]).max(axis=0)
         self._integral_limit = self._tile(INTEGRAL_SHARE * authority, n)
         p, i, d = rotors.rate_gains.T
-        self._p, self._i, self._d = (self._tile(g, n) for g in (p, i * self._substep, d / self._substep))
+        self._fade = float(np.exp(-2.0 * np.pi * SLOPE_CUTOFF * self._substep))
+        self._p, self._i, self._d = (self._tile(gain, n) for gain in (
+            p, i * self._substep, d * (1.0 - self._fade) / self._substep))
 
     def _tile(self, column: np.ndarray, n: int) -> np.ndarray:
         return np.repeat(column[:, None], n, axis=1).astype(self._dtype)
@@ -163,6 +167,7 @@ class RotorDrive:
         command = np.clip(command, self._low, self._high)
         self._line.reset(ids, command)
         self._integral[:, ids] = 0.0
+        self._slope[:, ids] = 0.0
         self._last_rates[:, ids] = rates
         gain = values[:, self._space.column("battery_voltage_scale")] / np.sqrt(self._robot.rotors.thrust_coefficient)
         self.speed[:, ids] = np.sqrt(self._collective[:, ids] * command[:, 0]) * gain
@@ -217,8 +222,8 @@ class RotorDrive:
         return np.add(force, self._push, out=force), total[1:]
 
     def _rate_loop(self, target: np.ndarray, rates: np.ndarray) -> np.ndarray:
-        """Angular accelerations: P on the error, I on it (bounded in ``begin``), D on the measured rate."""
-        error, work = self._error, self._work3
+        """Angular accelerations: P on the error, I on it (bounded in ``begin``), D on the filtered measured rate."""
+        error, work, slope = self._error, self._work3, self._slope
         np.add(rates, self._bias, out=work)
         np.subtract(target, work, out=error)
         np.multiply(error, self._i, out=work)
@@ -227,8 +232,10 @@ class RotorDrive:
         np.add(error, self._integral, out=error)
         np.subtract(rates, self._last_rates, out=work)
         np.multiply(work, self._d, out=work)
+        np.multiply(slope, self._fade, out=slope)
+        np.add(slope, work, out=slope)
         self._last_rates[:] = rates
-        return np.subtract(error, work, out=error)
+        return np.subtract(error, slope, out=error)
 
     def _mix(self, acceleration: np.ndarray, thrust: np.ndarray, margin: np.ndarray) -> None:
         """Rotor thrusts; where the rotors cannot do it all, thrust is kept and yaw given up first."""
