@@ -13,7 +13,8 @@ def test_known_percentage_points():
 
 
 def test_agrees_with_the_standard_library_everywhere():
-    p = np.concatenate([np.linspace(1e-6, 1 - 1e-6, 2001), 10.0 ** -np.arange(7, 300, 5), 1 - 10.0 ** -np.arange(7, 16)])
+    p = np.concatenate([np.linspace(1e-6, 1 - 1e-6, 2001), 10.0 ** -np.arange(7, 300, 5),
+                        1 - 10.0 ** -np.arange(7, 16)])
     expected = np.array([NormalDist().inv_cdf(x) for x in p])
     np.testing.assert_allclose(normal_quantile(p), expected, rtol=1e-12, atol=1e-12)
 

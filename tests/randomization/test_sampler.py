@@ -172,8 +172,8 @@ def test_terms_of_an_interval_come_and_go_together(drone):
 
 
 def test_after_an_event_the_episodes_value_is_back(arm):
-    plan = RandomizationPlan((Term("actuator_delay", Uniform(0.0, 0.04)), Term("actuator_delay", Uniform(0.1, 0.2), "push")),
-                             PUSH)
+    plan = RandomizationPlan((Term("actuator_delay", Uniform(0.0, 0.04)),
+                              Term("actuator_delay", Uniform(0.1, 0.2), "push")), PUSH)
     rows = trajectory(plan, arm, 10, steps=600)[:, :, arm.column("actuator_delay")]
     for column in rows.T:
         calm = np.unique(column[column <= 0.04])
