@@ -79,7 +79,7 @@ def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan | np
     sim.reset(None, start, noise_counter=np.zeros(n, int))
     runner = Runner(bundle, n)
     runner.reset(sim.state(), goal)
-    rest = sim.rest_command(start)
+    rest = runner.command
 
     score = task.score(n)
     held = 0
