@@ -51,16 +51,16 @@ class CommandFilter:
         bound_a = np.where(acceleration < 2.0 * velocity, acceleration, _NEVER)
         bound_j = np.where(jerk < 2.0 * acceleration, _PLANNED_JERK * jerk, _NEVER)
         free_j = bound_j == _NEVER
-        offset = np.where(free_j & (bound_a == _NEVER), 1.0, np.where(free_j, 0.5, 1.0))
+        free = free_j & (bound_a == _NEVER)
+        offset = np.where(free_j & ~free, 0.5, 1.0)
         rows = np.stack([limits.low, limits.high, velocity, acceleration, jerk, bound_a,
                          np.where(free_j, _NEVER, bound_j ** (2.0 / 3.0)), np.where(free_j, 0.0, 0.5 / bound_j), offset,
-                         0.5 / acceleration, 1.0 + 0.5 * acceleration / jerk, 0.5 / jerk, 1.0 / jerk,
+                         np.where(free, 0.0, 1.0 / jerk), 0.5 / acceleration, 1.0 + 0.5 * acceleration / jerk, 0.5 / jerk, 1.0 / jerk,
                          1e-9 * np.maximum(velocity, 1e-9), limits.rest])
         flat = np.tile(rows, (1, num_robots))
         (self._low, self._high, self._v_max, self._a_max, self._j_max, self._aim_a, self._aim_j23, self._aim_half_j,
-         self._aim_offset, self._half_per_a, self._stop_factor, self._half_per_j, self._per_j, self._slack,
-         self._rest) = flat
-        self._braking_rest = np.isnan(limits.rest).any()
+         self._aim_offset, self._aim_per_j, self._half_per_a, self._stop_factor, self._half_per_j, self._per_j,
+         self._slack, self._rest) = flat
         size = flat.shape[1]
         start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
@@ -153,7 +153,7 @@ class CommandFilter:
         error = wanted - self._q - drift
         # a rising acceleration carries on for x steps: what it covers until it is ramped down is not left to stop in
         rising = np.copysign(self._a, self._a * error)  # positive towards the target
-        x = np.maximum(rising * self._per_j, 0.0)
+        x = np.maximum(rising * self._aim_per_j, 0.0)
         carried = x * (np.copysign(1.0, error) * (self._v - drift) + 0.5 * rising * x)
         distance = np.maximum(np.abs(error) - np.maximum(carried, 0.0), 0.0) + 1e-300
         a = np.minimum(self._aim_a, np.cbrt(distance) * self._aim_j23)  # a shorter way is done with less acceleration
