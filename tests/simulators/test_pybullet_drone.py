@@ -24,7 +24,7 @@ def test_parameters_arrive_in_bullet():
 
 
 def test_conventions():
-    """Quaternion order, body rates, and an origin that is not the centre of mass survive the way into Bullet and back."""
+    """Quaternion order, body rates and an origin beside the centre of mass survive the way into Bullet and back."""
     with make_simulator("pybullet", ROBOT, 2) as sim:
         sim.set_parameters(None, sim.space.batch(2, {"com_x": 0.01, "com_y": -0.008, "com_z": 0.004}))
         state = start(ROBOT, 2, quaternion=rotations.from_rpy([0.3, -0.2, 1.0]), linear_velocity=[1, 2, 3],
