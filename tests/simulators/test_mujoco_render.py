@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from sim2real.errors import BadInputError, MissingDependencyError
+from sim2real.robots import load_robot
+from sim2real.simulators import make_simulator
+from tests.simulators.test_mujoco import run_python
+
+
+@pytest.fixture(scope="module")
+def sim():
+    sim = make_simulator("mujoco", load_robot("ur5e"), 3)
+    yield sim
+    sim.close()
+
+
+@pytest.fixture
+def picture(sim):
+    def take(**options):
+        try:
+            return sim.render("overview", **options)
+        except MissingDependencyError as error:
+            pytest.skip(str(error))
+    return take
+
+
+def test_each_simulation_has_its_own_picture(sim, picture):
+    sim.reset()
+    command = np.tile(sim.robot.home, (3, 1))
+    command[2, 0] += 1.0
+    for _ in range(20):
+        sim.step(command)
+    pictures = picture(size=(60, 80))
+    assert pictures.shape == (3, 60, 80, 3)
+    assert pictures.dtype == np.uint8
+    assert pictures.std() > 5.0
+    np.testing.assert_array_equal(pictures[0], pictures[1])
+    assert np.abs(pictures[0].astype(int) - pictures[2]).max() > 50
+    np.testing.assert_array_equal(picture(ids=np.array([2]), size=(60, 80))[0], pictures[2])
+
+
+def test_pictures_do_not_touch_the_simulation(sim, picture):
+    before = sim.batch.state.copy()
+    picture(size=(48, 64))
+    np.testing.assert_array_equal(sim.batch.state, before)
+
+
+def test_bad_requests(sim):
+    with pytest.raises(BadInputError, match="picture of at most"):
+        sim.render("overview", size=(4000, 4000))
+    with pytest.raises((BadInputError, MissingDependencyError), match="unknown camera 'overvieww'|OpenGL"):
+        sim.render("overvieww")
+
+
+def test_a_machine_without_opengl_gets_one_clear_line():
+    """MUJOCO_GL=disabled is what a machine without any OpenGL looks like."""
+    out = run_python("""
+from sim2real.errors import MissingDependencyError
+from sim2real.robots import load_robot
+from sim2real.simulators import make_simulator
+sim = make_simulator("mujoco", load_robot("ur5e"))
+try:
+    sim.render("overview")
+except MissingDependencyError as error:
+    print(error)
+""", MUJOCO_GL="disabled")
+    assert "libegl1" in out
+    assert len(out.strip().splitlines()) == 1
