@@ -13,7 +13,8 @@ from gymnasium.vector.utils import batch_space
 
 from sim2real import rng
 from sim2real.deployment.safety import CommandFilter, CommandLimits
-from sim2real.errors import BadInputError
+from sim2real.errors import BadInputError, RandomizationError
+from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan, Sampler
 from sim2real.robots import RobotDescription
 from sim2real.simulators import make_simulator
@@ -101,7 +102,7 @@ class Sim2RealVectorEnv(VectorEnv):
         ids = self._ids
         if options and "reset_mask" in options:
             ids = np.flatnonzero(options["reset_mask"])
-        self._begin(ids)
+        self._begin(ids, first=True)
         policy = self._builder.reset(ids, self._context[ids])
         if len(ids) == self.num_envs:
             return self._observation(policy), {}
@@ -173,7 +174,7 @@ class Sim2RealVectorEnv(VectorEnv):
         self._builder = self.task.builder(self.num_envs, training=self.training, seed=self._seed)
         self._policy = np.zeros((self.num_envs, self._builder.size), np.float32)
 
-    def _begin(self, ids: np.ndarray) -> None:
+    def _begin(self, ids: np.ndarray, *, first: bool = False) -> None:
         """New parameters, goals and start states for ``ids``, and the context they begin in."""
         sim, task, number = self.sim, self.task, self._episode[ids]
         if self._sampler is not None:
@@ -184,9 +185,9 @@ class Sim2RealVectorEnv(VectorEnv):
         sim.reset(ids, state, np.zeros(len(ids), np.int64) if self._noise_restarts else None)
         self._noise_restarts = False
         self._length[ids] = task.episode_steps
-        if self.training:
-            first = rng.uniform(self._seed, ids, number, "jitter", 1)[:, 0]
-            self._length[ids] = np.where(number == 0, np.ceil(first * task.episode_steps), task.episode_steps)
+        if first and self.training:
+            part = rng.uniform(self._seed, ids, number, "jitter", 1)[:, 0]
+            self._length[ids] = np.ceil(part * task.episode_steps)
         self._episode[ids] += 1
         self._score.reset(ids)
         rest = sim.rest_command(state)
@@ -238,12 +239,24 @@ def default_engine(robot: RobotDescription, render_mode: str | None = None) -> s
     return "quadrotor" if robot.kind == "drone" and render_mode is None else "mujoco"
 
 
-def load_plan(randomization: RandomizationPlan | str | Path | None, space) -> RandomizationPlan | None:
-    """A plan from what a user may give: "default", "none" or None, a plan, or the path of a YAML file."""
-    if randomization is None or isinstance(randomization, RandomizationPlan):
-        return randomization
-    if str(randomization) == "none":
+def load_plan(given: RandomizationPlan | Mapping[str, Any] | str | Path | None, space: ParameterSpace
+              ) -> RandomizationPlan | None:
+    """A plan from what a user may give: "default", "none" or None, a plan, its data, or the path of a YAML file.
+
+    Raises:
+        RandomizationError: What is wrong with it, in one line.
+    """
+    if given is None or str(given) == "none":
         return None
-    if str(randomization) == "default":
+    if isinstance(given, RandomizationPlan):
+        plan = given
+    elif isinstance(given, Mapping):
+        plan = RandomizationPlan.from_dict(given, space)
+    elif str(given) == "default":
         return RandomizationPlan.default(space)
-    return RandomizationPlan.load(randomization, space)
+    elif Path(given).suffix:
+        plan = RandomizationPlan.load(given, space)
+    else:
+        raise RandomizationError(f"randomization: expected default, none or a YAML file, got {str(given)!r}")
+    plan.resolve(space)
+    return plan
