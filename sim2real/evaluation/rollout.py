@@ -12,7 +12,7 @@ from sim2real.deployment.bundle import Bundle
 from sim2real.deployment.runner import Runner
 from sim2real.deployment.safety import count_violations
 from sim2real.evaluation.statistics import smoothness
-from sim2real.evaluation.twins import TwinPlan
+from sim2real.evaluation.twins import SEED, TwinPlan
 from sim2real.simulators import Simulator, make_simulator
 
 OnStep = Callable[[Simulator, np.ndarray], None]
@@ -58,7 +58,7 @@ def run_episodes(bundle: Bundle, engine: str, seeds: np.ndarray, twins: TwinPlan
         simulator: One of ``n`` simulations to use again, instead of a new one.
         on_step: Called after each step with the simulator and the goals, to draw pictures of it.
     """
-    sim = simulator or make_simulator(engine, bundle.robot, len(seeds), seed=0)
+    sim = simulator or make_simulator(engine, bundle.robot, len(seeds), seed=SEED)
     try:
         return _run(bundle, sim, np.asarray(seeds), twins, record, on_step)
     finally:
@@ -74,8 +74,8 @@ def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan | np
     values = np.array(twins, float) if sampler is None else sampler.episode(np.arange(n), np.zeros(n, int))
     drawn = values.copy()  # before pushes and gusts write into it
     sim.set_parameters(None, values)
-    goal = task.sample_goal(rng.uniform(0, seeds, 0, "goal", task.goal_uniforms))
-    start = task.sample_state(rng.uniform(0, seeds, 0, "initial", task.state_uniforms), goal)
+    goal = task.sample_goal(rng.uniform(SEED, seeds, 0, "goal", task.goal_uniforms))
+    start = task.sample_state(rng.uniform(SEED, seeds, 0, "initial", task.state_uniforms), goal)
     sim.reset(None, start, noise_counter=np.zeros(n, int))
     runner = Runner(bundle, n)
     runner.reset(sim.state(), goal)

@@ -9,6 +9,7 @@ import numpy as np
 
 from sim2real.deployment.bundle import Bundle
 from sim2real.evaluation.rollout import run_episodes
+from sim2real.evaluation.twins import SEED
 from sim2real.parameters import ParameterSpace
 from sim2real.simulators import make_simulator
 
@@ -67,7 +68,7 @@ def sweep(bundle: Bundle, engine: str, names: Sequence[str] | None = None, *, po
     # the same seeds at every value: curves differ by the parameter alone
     seeds = np.tile(np.arange(seed, seed + episodes), points)
     curves = []
-    with make_simulator(engine, bundle.robot, n, seed=0) as simulator:
+    with make_simulator(engine, bundle.robot, n, seed=SEED) as simulator:
         for i, name in enumerate(names):
             along = grid(space, name, points, stretch)
             values = space.batch(n)

@@ -8,8 +8,7 @@ from sim2real.errors import BadInputError, MissingDependencyError, unknown
 from sim2real.robots import RobotDescription
 from sim2real.simulators.base import Simulator
 
-_ENGINES = {"mujoco": ("mujoco", "make"), "pybullet": ("pybullet", "make"), "quadrotor": ("quadrotor", "make")}
-_PACKAGES = {"mujoco": "mujoco", "pybullet": "pybullet", "quadrotor": "numpy"}
+_ENGINES = ("mujoco", "pybullet", "quadrotor")  # each a module here with make(robot, num_sims, seed=, threads=)
 
 
 def list_engines() -> list[str]:
@@ -36,12 +35,11 @@ def make_simulator(engine: str, robot: RobotDescription, num_sims: int = 1, *, s
         raise BadInputError(unknown("engine", engine, _ENGINES))
     if engine == "quadrotor" and robot.kind != "drone":
         raise BadInputError(f"engine 'quadrotor' simulates drones, {robot.name} is an arm; use mujoco or pybullet")
-    module, maker = _ENGINES[engine]
-    package = _PACKAGES[engine]
     try:
-        importlib.import_module(package)
-    except ImportError as error:
-        raise MissingDependencyError(f"engine {engine!r} needs the package {package}: pip install 'sim2real[{package}]'"
-                                     f" ({error})") from error
-    return getattr(importlib.import_module(f"sim2real.simulators.{module}"), maker)(
-        robot, num_sims, seed=seed, threads=threads)
+        make = importlib.import_module(f"sim2real.simulators.{engine}").make
+        return make(robot, num_sims, seed=seed, threads=threads)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("sim2real"):
+            raise
+        raise MissingDependencyError(f"engine {engine!r} needs the package {error.name}: "
+                                     f"pip install 'sim2real[{engine}]'") from error

@@ -6,11 +6,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pybullet
 
 from sim2real.errors import SimulationError
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import FIELD_OF_VIEW, overview
+from sim2real.simulators.quiet_bullet import pybullet
 
 
 class BulletWorld:

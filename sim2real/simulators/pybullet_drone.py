@@ -7,7 +7,6 @@ quaternions are (x, y, z, w) and its angular velocities are in the world. Both a
 from __future__ import annotations
 
 import numpy as np
-import pybullet
 
 from sim2real import rotations
 from sim2real.errors import BadInputError, SimulationError, unknown
@@ -15,6 +14,7 @@ from sim2real.robots import RobotDescription
 from sim2real.simulators.drone import GRAVITY, DroneSimulator, clearance
 from sim2real.simulators.drone_scene import CAMERAS, looks, view
 from sim2real.simulators.layout import FIELD_OF_VIEW
+from sim2real.simulators.quiet_bullet import pybullet
 from sim2real.simulators.rotors import body_properties
 from sim2real.types import RobotState
 from sim2real.urdf import Geom

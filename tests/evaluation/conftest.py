@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim2real.tasks import load_task
-from tests.deployment.conftest import build, tiny_onnx
+from tests.deployment.tiny_policy import build, tiny_onnx
 
 
 def servo_onnx(task, gain: float = 0.4) -> bytes:

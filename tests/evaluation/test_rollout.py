@@ -59,7 +59,7 @@ def test_twins_differ_from_each_other_and_have_defects(bundle):
 @pytest.fixture(scope="module")
 def arm_bundle_idle(tmp_path_factory):
     from sim2real.tasks import load_task
-    from tests.deployment.conftest import build, tiny_onnx
+    from tests.deployment.tiny_policy import build, tiny_onnx
 
     task = load_task("ur5e-reach")
     idle = tiny_onnx(task.builder(1).size, task.action_size, gain=0.0)

@@ -1,0 +1,1 @@
+"""The main job from end to end: train, export, evaluate on twins, run over ROS 2."""

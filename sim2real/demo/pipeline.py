@@ -1,0 +1,117 @@
+"""The main job: two policies on one budget, zero-shot on twins in another engine, then over ROS 2."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sim2real.demo.ros_session import run_session
+from sim2real.demo.train_pair import train_pair
+from sim2real.demo.video import write_gif
+from sim2real.deployment.bundle import load_bundle
+from sim2real.evaluation.evaluate import evaluate
+from sim2real.evaluation.plots import plot_sweep
+from sim2real.evaluation.sweep import Curve, sweep
+from sim2real.evaluation.twins import TwinPlan
+from sim2real.files import atomic_write_bytes
+from sim2real.tasks import split_task_id
+
+Bar = Callable[[str, float], AbstractContextManager[Callable[..., None]]]
+# Which engine sweeps quickly: batched ones; twins are always in the other engine.
+_SWEEP_ENGINE = {"arm": "mujoco", "drone": "quadrotor"}
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """What the demo does.
+
+    Attributes:
+        task: Task id, "ur5e-reach" by default.
+        out: Folder of the results.
+        episodes: Twins per policy.
+        goals: Goals over ROS 2.
+        seed: Of training; twins and goals have seeds of their own.
+        steps: Training steps of each policy; None is the task's default.
+        sweep_episodes: Episodes at each value of each parameter in the picture.
+        ros: Whether to run the ROS 2 part.
+    """
+
+    task: str = "ur5e-reach"
+    out: Path = Path("runs/demo")
+    episodes: int = 200
+    goals: int = 5
+    seed: int = 0
+    steps: int | None = None
+    sweep_episodes: int = 24
+    ros: bool = True
+
+
+def run_demo(config: DemoConfig, bar: Bar, say: Callable[[str], None]) -> dict:
+    """Do all of it and return what ``summary.json`` holds.
+
+    Args:
+        config: What to do.
+        bar: Makes a progress bar of a title and a total.
+        say: Called with a line about each stage.
+    """
+    begin = time.monotonic()
+    out = config.out
+    out.mkdir(parents=True, exist_ok=True)
+    robot, _ = split_task_id(config.task)
+    summary: dict = {"task": config.task}
+
+    say(f"1/4  train {config.task} twice on the same budget: plain, and randomized")
+    shutil.rmtree(out / "plain", ignore_errors=True)  # a demo starts over; runs of one's own lie elsewhere
+    shutil.rmtree(out / "randomized", ignore_errors=True)
+    extra = [] if config.steps is None else ["--steps", str(config.steps)]
+    with bar("train both", 100.0) as update:
+        trained = train_pair(config.task, out, config.seed, extra=extra, progress=update)
+    bundles = {}
+    for name, result in trained.items():
+        bundles[name] = out / f"{name}.s2r"
+        shutil.copyfile(result["bundle"], bundles[name])
+    summary["training"] = trained
+
+    say("2/4  both zero-shot on PyBullet twins: hidden parameters, defects that training never had")
+    for name, path in bundles.items():
+        with bar(f"twins, {name}", config.episodes) as update:
+            summary[name], _ = evaluate(path, "pybullet", config.episodes, 1000, TwinPlan(), progress=_count(update))
+
+    say("3/4  success along each parameter, and a short film")
+    curves: dict[str, list[Curve]] = {}
+    for name, path in bundles.items():
+        bundle = load_bundle(path)
+        with bar(f"sweep, {name}", 1.0) as update:
+            curves[name] = sweep(bundle, _SWEEP_ENGINE[bundle.robot.kind], episodes=config.sweep_episodes, points=7,
+                                 progress=lambda done, total, text, update=update: update(done / total, text))
+    plot_sweep(curves, out / "sweep.png", f"{config.task}: success along one parameter at a time, all else nominal "
+               "(shaded: training range; simulation)")
+    write_json(out / "sweep.json", {name: [c.as_dict() for c in items] for name, items in curves.items()})
+    write_gif(load_bundle(bundles["randomized"]), "pybullet", np.arange(1000, 1003), out / "twin.gif")
+
+    if config.ros:
+        say("4/4  the randomized policy over ROS 2: a twin and the policy node as two processes")
+        bundle = load_bundle(bundles["randomized"])
+        seconds = 60.0 + config.goals * (bundle.task.episode_seconds + 10.0)
+        with bar("ROS 2", 1.0):
+            summary["ros2"] = run_session(bundles["randomized"], robot, config.goals, out / "ros.mcap",
+                                          engine="pybullet", seed=1000, seconds=seconds, folder=out)
+    summary["seconds"] = round(time.monotonic() - begin, 1)
+    write_json(out / "summary.json", summary)
+    return summary
+
+
+def write_json(path: Path, content: object) -> None:
+    """``content`` as indented JSON, whole or not at all."""
+    atomic_write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def _count(update: Callable[..., None]) -> Callable[[int, int, int], None]:
+    return lambda done, total, wins: update(done, f"success {wins / done:.0%}")
