@@ -37,8 +37,8 @@ class PlainReach(gymnasium.Env):
 
     def _observe(self):
         tool = self.data.site_xpos[self.site]
-        return np.concatenate([self.data.qpos[: self.n], self.data.qvel[: self.n], self.command - self.data.qpos[: self.n],
-                               self.last, self.goal - tool]).astype(np.float32)
+        q, v = self.data.qpos[: self.n], self.data.qvel[: self.n]
+        return np.concatenate([q, v, self.command - q, self.last, self.goal - tool]).astype(np.float32)
 
     def step(self, action):
         """One control period."""

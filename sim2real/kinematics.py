@@ -68,7 +68,7 @@ class Chain:
         frames: list[tuple[np.ndarray, np.ndarray]] = []
         position, _ = self._walk(q, frames)
         out = np.zeros((n, 6, self.num_joints))
-        for step, (origin, axis) in zip(self.steps, frames):
+        for step, (origin, axis) in zip(self.steps, frames, strict=True):
             if step.prismatic:
                 out[:, :3, step.column] = axis.T
             else:

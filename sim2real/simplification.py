@@ -58,9 +58,10 @@ def _merge(name: str, parts: list[tuple[Link, np.ndarray, np.ndarray]]) -> Link:
     """One rigid body of several, by the parallel axis theorem."""
     mass = sum(link.mass for link, _, _ in parts)
     centres = [xyz + rotation @ link.com for link, xyz, rotation in parts]
-    com = sum(link.mass * c for (link, _, _), c in zip(parts, centres)) / mass if mass > 0 else centres[0]
+    moment = sum(link.mass * c for (link, _, _), c in zip(parts, centres, strict=True))
+    com = moment / mass if mass > 0 else centres[0]
     inertia = np.zeros((3, 3))
-    for (link, _, rotation), centre in zip(parts, centres):
+    for (link, _, rotation), centre in zip(parts, centres, strict=True):
         if link.mass > 0.0:  # engines ignore the inertia of a massless frame, and so does this
             d = centre - com
             inertia += rotation @ link.inertia @ rotation.T + link.mass * (d @ d * np.eye(3) - np.outer(d, d))

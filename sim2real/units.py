@@ -69,7 +69,7 @@ def parse_unit(unit: str) -> tuple[float, tuple[int, int, int, int, int]]:
         name, power = _factor(token, unit)
         scale, powers = _UNITS[name]
         factor *= scale ** (sign * power)
-        exponents = [a + sign * power * b for a, b in zip(exponents, powers)]
+        exponents = [a + sign * power * b for a, b in zip(exponents, powers, strict=True)]
         sign = 1
     return factor, (exponents[0], exponents[1], exponents[2], exponents[3], exponents[4])
 

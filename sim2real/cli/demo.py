@@ -72,6 +72,7 @@ def report(summary: dict, out) -> str:
     width = max(len(r[0]) for r in rows)
     lines = [f"{a:<{width}}  {b:>12}  {c:>12}" for a, b, c in rows]
     lines.insert(1, "-" * len(lines[0]))
-    files = ["plain.s2r", "randomized.s2r", "summary.json", "sweep.png", "twin.gif"] + ["ros.mcap"] * ("ros2" in summary)
+    files = ["plain.s2r", "randomized.s2r", "summary.json", "sweep.png", "twin.gif"]
+    files += ["ros.mcap"] * ("ros2" in summary)
     lines += ["", f"{summary['seconds']:.0f} s in all; everything here is simulation. In {out}/: {', '.join(files)}"]
     return "\n".join(lines)

@@ -39,7 +39,8 @@ def plot_sweep(curves: dict[str, list[Curve]], path: str | Path, title: str) -> 
             panel.plot(items[k].values, [100 * s for s in items[k].success], "o-", color=colour, markersize=3.5,
                        linewidth=1.6, label=name, clip_on=False, zorder=3)
         panel.set_ylim(0, 100)
-        unit = "ratio to nominal" if reference.unit == "1" and reference.parameter.endswith("_scale") else reference.unit
+        ratio = reference.unit == "1" and reference.parameter.endswith("_scale")
+        unit = "ratio to nominal" if ratio else reference.unit
         panel.set_xlabel(f"[{unit}]" if unit != "1" else "", fontsize=8)
         panel.set_title(reference.parameter.replace("_", " "), fontsize=9)
         panel.tick_params(labelsize=8)
