@@ -80,7 +80,8 @@ def new_manifest(task: Task, policy: Policy, members: Mapping[str, bytes],
         training_ranges={name: RangeSection(low=float(r["low"]), high=float(r["high"]),
                                             distribution=str(r["distribution"]))
                          for name, r in training_ranges.items()},
-        versions={**own, **versions}, seed=seed, git_commit=git_commit, created_by=created_by or f"sim2real {__version__}",
+        versions={**own, **versions}, seed=seed, git_commit=git_commit,
+        created_by=created_by or f"sim2real {__version__}",
         members={name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
     ).sealed()
 

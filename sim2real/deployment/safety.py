@@ -43,25 +43,10 @@ class CommandFilter:
         self.num_robots = num_robots
         self.period = float(period)
         self._shape = (num_robots, len(limits))
-        # one robot's bounds per step instead of per second; absent ones become the largest value that can matter
-        velocity = np.minimum(limits.velocity * period, limits.high - limits.low)
-        acceleration = np.minimum(limits.acceleration * period**2, 2.0 * velocity)
-        jerk = np.minimum(limits.jerk * period**3, 2.0 * acceleration)
-        # the aim's constants take a bound that cannot bind as absent: v^2 / (2 A) + v (A / (2 J) + c) = distance
-        bound_a = np.where(acceleration < 2.0 * velocity, acceleration, _NEVER)
-        bound_j = np.where(jerk < 2.0 * acceleration, _PLANNED_JERK * jerk, _NEVER)
-        free_j = bound_j == _NEVER
-        free = free_j & (bound_a == _NEVER)
-        offset = np.where(free_j & ~free, 0.5, 1.0)
-        rows = np.stack([limits.low, limits.high, velocity, acceleration, jerk, bound_a,
-                         np.where(free_j, _NEVER, bound_j ** (2.0 / 3.0)), np.where(free_j, 0.0, 0.5 / bound_j), offset,
-                         np.where(free, 0.0, 1.0 / jerk), 0.5 / acceleration, 1.0 + 0.5 * acceleration / jerk, 0.5 / jerk, 1.0 / jerk,
-                         1e-9 * np.maximum(velocity, 1e-9), limits.rest])
-        flat = np.tile(rows, (1, num_robots))
         (self._low, self._high, self._v_max, self._a_max, self._j_max, self._aim_a, self._aim_j23, self._aim_half_j,
          self._aim_offset, self._aim_per_j, self._half_per_a, self._stop_factor, self._half_per_j, self._per_j,
-         self._slack, self._rest) = flat
-        size = flat.shape[1]
+         self._slack, self._rest) = np.tile(_constants(limits, self.period), (1, num_robots))
+        size = num_robots * len(limits)
         start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
         self._wanted, self._wanted_rate = start.copy(), np.zeros(size)
@@ -186,3 +171,21 @@ class CommandFilter:
         """Whether braking from (q, v, a) of the elements ``i`` stays inside the position bounds."""
         up, down = stopping_extent(v, a, self._a_max[i], self._j_max[i])
         return (q + up <= self._high[i]) & (q + down >= self._low[i])
+
+
+def _constants(limits: CommandLimits, period: float) -> np.ndarray:
+    """What a step needs of each channel, in units of one period; absent bounds become the largest that can matter."""
+    velocity = np.minimum(limits.velocity * period, limits.high - limits.low)
+    acceleration = np.minimum(limits.acceleration * period**2, 2.0 * velocity)
+    jerk = np.minimum(limits.jerk * period**3, 2.0 * acceleration)
+    # the aim: v^2 / (2 A) + v (A / (2 J) + c) = distance, where a bound that cannot bind drops out; c makes up for
+    # whole steps: 1/2 where acceleration alone binds (a sum instead of an integral), 1 in general
+    free_a, free_j = acceleration >= 2.0 * velocity, jerk >= 2.0 * acceleration
+    aim_a = np.where(free_a, _NEVER, acceleration)
+    planned = _PLANNED_JERK * jerk
+    return np.stack([
+        limits.low, limits.high, velocity, acceleration, jerk,
+        aim_a, np.where(free_j, _NEVER, planned ** (2.0 / 3.0)), np.where(free_j, 0.0, 0.5 / planned),
+        np.where(free_j & ~free_a, 0.5, 1.0), np.where(free_j & free_a, 0.0, 1.0 / jerk),
+        0.5 / acceleration, 1.0 + 0.5 * acceleration / jerk, 0.5 / jerk, 1.0 / jerk,
+        1e-9 * np.maximum(velocity, 1e-9), limits.rest])

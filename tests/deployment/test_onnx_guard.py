@@ -1,0 +1,65 @@
+import numpy as np
+import onnx
+import pytest
+from tests.deployment.tiny_policy import tiny_onnx
+from onnx import helper, numpy_helper
+
+from sim2real.deployment.onnx_guard import check_onnx
+from sim2real.errors import BundleError
+
+
+def _model():
+    return onnx.load_from_string(tiny_onnx(4, 2))
+
+
+def test_a_plain_network_passes_and_its_operators_are_counted():
+    assert check_onnx(tiny_onnx(4, 2)) == 2
+
+
+def test_external_data_is_refused():
+    model = _model()
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    with pytest.raises(BundleError, match="external data"):
+        check_onnx(model.SerializeToString())
+
+
+def test_external_data_inside_a_constant_of_a_subgraph_is_refused():
+    model = _model()
+    tensor = numpy_helper.from_array(np.zeros(3, np.float32))
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    constant = helper.make_node("Constant", [], ["c"], value=tensor)
+    inner = helper.make_graph([constant], "inner", [], [])
+    model.graph.node.append(helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
+    with pytest.raises(BundleError, match="external data"):
+        check_onnx(model.SerializeToString())
+
+
+@pytest.mark.parametrize("domain", ["com.microsoft", "evil"])
+def test_custom_operators_are_refused(domain):
+    with pytest.raises(BundleError, match="custom operator"):
+        check_onnx(tiny_onnx(4, 2, domain=domain))
+
+
+def test_a_custom_operator_inside_a_local_function_is_refused():
+    model = _model()
+    model.functions.append(helper.make_function("local", "f", ["x"], ["y"],
+                                                [helper.make_node("Op", ["x"], ["y"], domain="evil")], []))
+    with pytest.raises(BundleError, match="custom operator"):
+        check_onnx(model.SerializeToString())
+
+
+def test_deep_nesting_is_refused():
+    graph = helper.make_graph([], "g", [], [])
+    for _ in range(12):
+        graph = helper.make_graph([helper.make_node("If", ["x"], ["y"], then_branch=graph)], "g", [], [])
+    with pytest.raises(BundleError, match="nested deeper"):
+        check_onnx(helper.make_model(graph).SerializeToString())
+
+
+@pytest.mark.parametrize("data", [b"", b"\x80\x04]q\x00.", b"\xff" * 50, b"\x3a\x7f", tiny_onnx(4, 2)[:-3]])
+def test_what_is_no_model_is_refused(data):
+    with pytest.raises(BundleError, match="policy.onnx"):
+        check_onnx(data)
