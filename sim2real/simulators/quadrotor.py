@@ -90,7 +90,8 @@ class Quadrotor(DroneSimulator):
 
     # ------------------------------------------------------------------ equations of motion
     def _translate(self, force: np.ndarray) -> None:
-        np.multiply(force, self._per_mass, out=self._work3)
+        self._work3[:] = force
+        np.multiply(self._work3, self._per_mass, out=self._work3)
         np.add(self._velocity, self._work3, out=self._velocity)
         np.subtract(self._velocity[2], GRAVITY * self.substep, out=self._velocity[2])
         np.multiply(self._velocity, self.substep, out=self._work3)
@@ -104,7 +105,8 @@ class Quadrotor(DroneSimulator):
         spin, half, work, square, series = self._spin, self._half, self._work3, self._square, self._series
         np.multiply(self._inertia, spin, out=self._momentum)
         _cross(spin, self._momentum, self._turn[1:], work)
-        np.subtract(moment, work, out=work)  # M - w x J w
+        half[:3] = moment
+        np.subtract(half[:3], work, out=work)  # M - w x J w
         np.multiply(work, self._per_inertia, out=work)
         np.add(spin[:3], work, out=spin[:3])
         spin[3:] = spin[:2]

@@ -51,7 +51,8 @@ class Attitude:
     def set(self, quaternion: np.ndarray) -> None:
         """Take ``world_from_body`` (4, n)."""
         q, squares = self._q, self._squares
-        np.multiply(quaternion, _SQRT2, out=q[:4])  # then R_xy = x y - w z, without factors of two
+        q[:4] = quaternion
+        np.multiply(q[:4], _SQRT2, out=q[:4])  # then R_xy = x y - w z, without factors of two
         q[4:] = q[1:3]
         np.multiply(q[1:4], q[1:4], out=squares[:3])
         squares[3:] = squares[:2]
@@ -114,7 +115,7 @@ class RotorDrive:
         self.speed, self._force, self._work, self._share = (rows(count) for _ in range(4))
         self._lag, self._gain = rows(count), np.zeros(n, dtype)
         self._effects, self._parts = np.zeros((4, count, n), dtype), np.zeros((4, count, n), dtype)
-        self._drag, self._error, self._work3 = rows(3), rows(3), rows(3)
+        self._drag, self._error, self._work3, self._rates = (rows(3) for _ in range(4))
         self._integral, self._slope, self._last_rates = rows(3), rows(3), rows(3)
         self._total, self._peak, self._room, self._yaw = rows(4), *rows(3)
         self._air, self._body, self._world = rows(5), rows(5), rows(3)
@@ -209,10 +210,12 @@ class RotorDrive:
         Both act at the centre of mass, whose ``velocity`` in the world is (3, n). The arrays are reused.
         """
         k = substep if len(self._schedule) > 1 else 0
-        self._mix(self._rate_loop(self._schedule[k, 1:], rates), self._schedule[k, 0], self._margins[k])
+        self._rates[:] = rates  # a copy to single precision, then arithmetic without conversions: twice as fast
+        self._mix(self._rate_loop(self._schedule[k, 1:], self._rates), self._schedule[k, 0], self._margins[k])
         total, air, body = self._spin(), self._air, self._body
         self.attitude.set(quaternion)
-        np.subtract(velocity, self._wind, out=air[:3])
+        air[:3] = velocity
+        np.subtract(air[:3], self._wind, out=air[:3])
         air[3:] = air[:2]
         self.attitude.to_body(air, out=body[:3])
         np.multiply(self._drag, body[:3], out=body[:3])
