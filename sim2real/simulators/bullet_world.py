@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,25 @@ from sim2real.errors import SimulationError
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import FIELD_OF_VIEW, overview
 from sim2real.simulators.quiet_bullet import pybullet
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Drop what Bullet's C code writes to standard output: rounding of a unit axis is a warning to it.
+
+    Programs read JSON from there. What goes wrong in earnest raises ``pybullet.error`` all the same.
+    """
+    flush = ctypes.CDLL(None).fflush if os.name == "posix" else lambda _: None
+    flush(None)
+    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(sink, 1)
+        yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(sink)
 
 
 class BulletWorld:
@@ -29,6 +52,11 @@ class BulletWorld:
 
     def load(self, urdf: str, gravity: np.ndarray, friction: float) -> None:
         """Start anew with the arm of a URDF text, gravity (3,) in [m/s2] and friction coefficient."""
+        with quiet():
+            self._load(urdf, gravity, friction)
+            self.dynamics(self._zeros, self._zeros)  # Bullet builds its tree of bodies now, and not later aloud
+
+    def _load(self, urdf: str, gravity: np.ndarray, friction: float) -> None:
         p, client = pybullet, self._client
         # only a reset drops the inertia matrices that Bullet caches per body
         p.resetSimulation(physicsClientId=client)

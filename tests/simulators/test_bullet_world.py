@@ -1,3 +1,5 @@
+import ctypes
+
 import mujoco
 import numpy as np
 import pytest
@@ -59,3 +61,13 @@ def test_bullet_adds_no_damping_or_friction(world):
 def test_close_twice(world):
     world.close()
     world.close()
+
+
+def test_bullet_is_silent_on_standard_output(world, capfd):
+    """With this payload an axis is a unit vector but for the last bit, and Bullet prints about it."""
+    offset = np.array([0.01, -0.014, 0.057])
+    world.load(urdf_text(ROBOT, ONES, 2.4000000000000004, ROBOT.tool_offset + offset), np.zeros(3), 0.8)
+    ctypes.CDLL(None).fflush(None)
+    assert capfd.readouterr().out == ""
+    print("still here")
+    assert capfd.readouterr().out == "still here\n"
