@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin
 STAMP := $(VENV)/.sim2real-installed
 COLCON := $(VENV)/colcon/bin/colcon
-PYTEST := $(RUN)/python -m pytest -q -n 2 --dist loadgroup
+PYTEST := $(RUN)/python -m pytest -q -n 2 --dist loadfile
 PATHS := setup.py sim2real tests benchmarks launch tools
 
 .DEFAULT_GOAL := help

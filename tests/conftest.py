@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -19,15 +20,33 @@ os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep a file's tests on one worker (they share fixtures), and all that talk over ROS 2 on one."""
+    """Everything below tests/ros/ is a ROS 2 test."""
     for item in items:
-        path = item.path.relative_to(ROOT).as_posix()
-        if path.startswith("tests/ros/"):
+        if item.path.is_relative_to(ROOT / "tests" / "ros"):
             item.add_marker(pytest.mark.ros)
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group("ros" if item.get_closest_marker("ros") else path))
+
+
+@functools.cache
+def work_unit(path: str) -> str:
+    """What one worker does without the other: a file (its tests share fixtures), or all that talk over ROS 2."""
+    if path.startswith("tests/ros/") or "pytest.mark.ros" in (ROOT / path).read_text(encoding="utf-8"):
+        return "ros"
+    return path
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """``--dist loadfile`` by work unit. (Groups of xdist 3.8 have no effect with pytest 9.2.)"""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWorkUnit(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return work_unit(nodeid.split("::", 1)[0])
+
+    return ByWorkUnit(config, log)
 
 
 @pytest.fixture(scope="session")
