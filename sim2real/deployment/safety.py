@@ -140,8 +140,9 @@ class CommandFilter:
         rising = np.copysign(self._a, self._a * error)  # positive towards the target
         x = np.maximum(rising * self._aim_per_j, 0.0)
         carried = x * (np.copysign(1.0, error) * (self._v - drift) + 0.5 * rising * x)
-        distance = np.maximum(np.abs(error) - np.maximum(carried, 0.0), 0.0) + 1e-300
-        a = np.minimum(self._aim_a, np.cbrt(distance) * self._aim_j23)  # a shorter way is done with less acceleration
+        distance = np.maximum(np.abs(error) - np.maximum(carried, 0.0), 0.0)
+        # a shorter way is done with less acceleration; 1e-300: no division of zero by zero
+        a = np.minimum(self._aim_a, np.cbrt(distance) * self._aim_j23) + 1e-300
         b = a * self._aim_half_j + self._aim_offset
         twice = 2.0 * distance
         speed = np.minimum(twice / (b + np.sqrt(b * b + twice / a)), distance)

@@ -1,11 +1,11 @@
 import numpy as np
 import onnx
 import pytest
-from tests.deployment.tiny_policy import tiny_onnx
 from onnx import helper, numpy_helper
 
 from sim2real.deployment.onnx_guard import check_onnx
 from sim2real.errors import BundleError
+from tests.deployment.tiny_policy import tiny_onnx
 
 
 def _model():

@@ -104,6 +104,7 @@ def test_a_constant_target_is_reached_without_much_overshoot(seed, period):
     steps = int(1.5 * time_needed.max() / period) + 40
     stream = run(f, lambda k, f: goal, min(steps, 30_000))
     assert np.abs(stream[-1] - goal).max() <= 1e-6
+    assert (stream[-1] == stream[-2]).all() and not f.clipped.any()
     overshoot = ((stream - goal) * np.sign(goal - start)).max(axis=0)
     assert (overshoot <= 0.05 * distance + 2 * j * period**3).all()
 
