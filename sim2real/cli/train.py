@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--randomization", default="default", metavar="PLAN",
                         help="default, none, or a plan's YAML file (docs/randomization.md)")
     parser.add_argument("--engine", metavar="NAME", help="default: mujoco for arms, quadrotor for drones")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the engine (default: all cores)")
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<task>-<date>-<time>)")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run folder")
     parser.add_argument("--target-success", type=float, metavar="SHARE",
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.training.ppo import train
 
     config = TrainConfig(args.task or "", robot=args.robot, seed=args.seed, steps=args.steps, num_envs=args.num_envs,
-                         randomization=args.randomization, engine=args.engine, out=args.out,
+                         randomization=args.randomization, engine=args.engine, threads=args.threads, out=args.out,
                          target_success=args.target_success)
     with progress_bar(f"train {args.task or args.resume}", 1.0) as update:
         result = train(config, lambda done, total, text: update(done / total, text), resume=args.resume)
