@@ -76,15 +76,27 @@ class Reach(Task):
         return context.cache["way"]
 
     def _joint_step(self, context: Context) -> np.ndarray:
-        """Damped least squares step of the joints to the goal, in increments, saturating softly, (n, J)."""
-        q, way = context.state.joint_position, self._way(context)
-        jacobian = self.chain.jacobian(q)[:, :way.shape[1]]
+        """Damped least squares step of the joints along the arc to the goal, in increments at the velocity limit,
+        the longest at most 2, (n, J)."""
+        way = self._arc(context)
+        jacobian = self.chain.jacobian(context.state.joint_position)[:, :way.shape[1]]
         if way.shape[1] == 6:
             jacobian[:, 3:] *= LEVER
-            way = way.copy()
             way[:, 3:] *= LEVER
-        step = _least_squares(jacobian, way, 0.05)
-        return 2.0 * np.tanh(step / (2.0 * self._full_step))
+        step = _least_squares(jacobian, way, 0.05) / self._full_step
+        return step / np.maximum(1.0, 0.5 * np.abs(step).max(axis=1, keepdims=True))
+
+    def _arc(self, context: Context) -> np.ndarray:
+        """The way to the goal around the base's z axis instead of straight through it; near the goal both agree."""
+        way, goal = self._way(context).copy(), context.goal
+        tool = goal[:, :2] - way[:, :2]
+        radius, goal_radius = np.hypot(tool[:, 0], tool[:, 1]) + 1e-9, np.hypot(goal[:, 0], goal[:, 1])
+        cross = tool[:, 0] * goal[:, 1] - tool[:, 1] * goal[:, 0]
+        turn = np.arctan2(cross, tool[:, 0] * goal[:, 0] + tool[:, 1] * goal[:, 1])
+        outwards = (goal_radius - radius) / radius
+        way[:, 0] = outwards * tool[:, 0] - turn * tool[:, 1]
+        way[:, 1] = outwards * tool[:, 1] + turn * tool[:, 0]
+        return way
 
     def _errors(self, q: np.ndarray, goal: np.ndarray) -> np.ndarray:
         """Way of the tool to the goal in the base frame: (n, 3) in [m], and a rotation vector in [rad] if asked."""
