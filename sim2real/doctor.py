@@ -25,7 +25,7 @@ from sim2real.errors import Sim2RealError
 
 GIB = 2**30
 TIMEOUT = 20.0  # [s] for one probe
-_APT_GL = "apt-get install libegl1 libgl1-mesa-dri (as root), or set MUJOCO_GL=osmesa with libosmesa6"
+_APT_GL = "apt-get install libegl1 libopengl0 libgl1-mesa-dri (as root), or set MUJOCO_GL=osmesa with libosmesa6"
 # y = x + x on one float, as an ONNX file
 _TINY_ONNX = "CAgSADo1Cg4KAXgKAXgSAXkiA0FkZBIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0="
 

@@ -32,6 +32,7 @@ missing_packages() {
     }
     libraries=$(/sbin/ldconfig -p 2>/dev/null || true)
     case $libraries in *libEGL.so.1*) ;; *) echo libegl1 ;; esac
+    case $libraries in *libOpenGL.so.0*|*libGL.so.1*) ;; *) echo libopengl0 ;; esac
     for driver in /usr/lib/*/dri/swrast_dri.so /usr/lib/*/libgallium-*.so; do
         if [ -e "$driver" ]; then return; fi
     done
