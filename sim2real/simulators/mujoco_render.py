@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import os
 import sys
 
@@ -31,11 +32,11 @@ class MujocoCameras:
         try:
             _use_egl()
             self._renderer = mujoco.Renderer(self._model, *size)
-        # AttributeError is what PyOpenGL raises where a library of OpenGL is missing
-        except (ImportError, AttributeError, RuntimeError, mujoco.FatalError) as error:
+        # the middle two are what PyOpenGL raises where a library of OpenGL is missing
+        except (ImportError, AttributeError, ctypes.ArgumentError, RuntimeError, mujoco.FatalError) as error:
             raise MissingDependencyError(
-                "rendering with MuJoCo needs OpenGL without a screen: install the Debian packages libegl1 and "
-                f"libgl1-mesa-dri, and set MUJOCO_GL=egl if a display is set but dead ({error})") from error
+                "rendering with MuJoCo needs OpenGL without a screen: install the Debian packages libegl1, "
+                f"libopengl0 and libgl1-mesa-dri, and set MUJOCO_GL=egl if a display is set but dead ({error})") from error
 
     def render(self, batch: mujoco_batch.Batch, camera: str, ids: np.ndarray) -> np.ndarray:
         """Pictures (len(ids), height, width, 3) uint8 from ``camera``."""
