@@ -36,7 +36,8 @@ class MujocoCameras:
         except (ImportError, AttributeError, ctypes.ArgumentError, RuntimeError, mujoco.FatalError) as error:
             raise MissingDependencyError(
                 "rendering with MuJoCo needs OpenGL without a screen: install the Debian packages libegl1, "
-                f"libopengl0 and libgl1-mesa-dri, and set MUJOCO_GL=egl if a display is set but dead ({error})") from error
+                "libopengl0 and libgl1-mesa-dri, and set MUJOCO_GL=egl if a display is set but dead "
+                f"({error})") from error
 
     def render(self, batch: mujoco_batch.Batch, camera: str, ids: np.ndarray) -> np.ndarray:
         """Pictures (len(ids), height, width, 3) uint8 from ``camera``."""
