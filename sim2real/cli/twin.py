@@ -84,10 +84,12 @@ def build(args: argparse.Namespace):
     profile = RosProfile.for_robot(robot)
     space = ParameterSpace.for_robot(robot)
     given = load_parameter_file(args.parameters, space) if args.parameters else None
-    plan = TwinPlan(parameters=given, draw=given is None and not args.nominal, defects=parse_defects(args.defects, space))
+    plan = TwinPlan(parameters=given, draw=given is None and not args.nominal,
+                    defects=parse_defects(args.defects, space))
     sampler = plan.sampler(space, np.array([args.seed]))
     values = sampler.episode(np.arange(1), np.zeros(1, int))[0]
     engine = args.engine or ("pybullet" if importlib.util.find_spec("pybullet") else "mujoco")
-    simulator = make_simulator(engine, with_step(robot, step_period(profile.state.rate)[0]), 1, seed=args.seed, threads=1)
+    stepped = with_step(robot, step_period(profile.state.rate)[0])
+    simulator = make_simulator(engine, stepped, 1, seed=args.seed, threads=1)
     plant = TwinPlant(simulator, robot, profile, values, seed=args.seed, evolve=sampler.advance)
     return robot, space, values, plant

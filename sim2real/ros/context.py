@@ -32,9 +32,9 @@ def import_ros(module: str) -> Any:
         if package in _IN_WHEELS:
             raise MissingDependencyError(f"ROS 2 is needed and {package} cannot be imported: pip install "
                                          f"'sim2real[ros]', or source a distribution's setup.bash ({error})") from error
+        debian = f"ros-$ROS_DISTRO-{package.replace('_', '-')}"
         raise MissingDependencyError(f"the message package {package} is not installed (it is not on PyPI): source a "
-                                     f"distribution that has it, apt install ros-$ROS_DISTRO-{package.replace('_', '-')}"
-                                     f" ({error})") from error
+                                     f"distribution that has it, apt install {debian} ({error})") from error
 
 
 def message_class(name: str) -> Any:
@@ -141,10 +141,11 @@ class RosContext:
     def qos(self, reliability: str, *, depth: int = 1, latched: bool = False) -> QoSProfile:
         """Keep-last QoS; "reliable" or "best_effort", for late joiners too with ``latched``."""
         qos = importlib.import_module("rclpy.qos")
+        reliable, durable = qos.ReliabilityPolicy, qos.DurabilityPolicy
         return qos.QoSProfile(
             depth=depth, history=qos.HistoryPolicy.KEEP_LAST,
-            reliability=qos.ReliabilityPolicy.RELIABLE if reliability == "reliable" else qos.ReliabilityPolicy.BEST_EFFORT,
-            durability=qos.DurabilityPolicy.TRANSIENT_LOCAL if latched else qos.DurabilityPolicy.VOLATILE)
+            reliability=reliable.RELIABLE if reliability == "reliable" else reliable.BEST_EFFORT,
+            durability=durable.TRANSIENT_LOCAL if latched else durable.VOLATILE)
 
     def subscription_events(self, topic: str) -> Any:
         """Event callbacks that log an incompatible QoS by topic and policy instead of silence."""

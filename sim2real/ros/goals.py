@@ -72,9 +72,11 @@ class GoalSequence:
         self._begun = self._inside_since = 0.0
         self._squares: list[float] = []
 
-    def add(self, goal: np.ndarray) -> None:
-        """Queue a goal that came while running; it replaces one that is already reached or waiting."""
-        self._waiting.append(goal)
+    def replace(self, goal: np.ndarray) -> None:
+        """Take a goal that came while running: it is next, in place of the present one and of all that wait."""
+        self._waiting = deque([goal])
+        if self.current is not None:
+            self._finish(False, float("nan"))
 
     @property
     def finished(self) -> bool:
@@ -82,7 +84,7 @@ class GoalSequence:
         return self.current is None and not self._waiting
 
     def next(self, now: float) -> np.ndarray | None:
-        """Begin the next goal at ``now`` [s] if none is being pursued; returns it (G,), or None where nothing changed."""
+        """Begin the next goal at ``now`` [s] if none is being pursued; returns it (G,), or None if nothing changed."""
         if self.current is not None or not self._waiting:
             return None
         self.current = self._waiting.popleft()

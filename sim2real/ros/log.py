@@ -49,7 +49,8 @@ class Recorder:
         try:
             from mcap.writer import CompressionType, Writer
         except ImportError as error:
-            raise MissingDependencyError(f"a log needs the package mcap: pip install 'sim2real[deploy]' ({error})") from error
+            raise MissingDependencyError("a log needs the package mcap: pip install 'sim2real[deploy]' "
+                                         f"({error})") from error
         self.path = Path(path)
         self.dropped = 0
         self.failure = ""
@@ -57,7 +58,8 @@ class Recorder:
         try:
             self._file = self.path.open("wb")
         except OSError as error:
-            raise StorageError(f"cannot write the log {self.path}: {error.strerror or error}; give another --log") from error
+            raise StorageError(f"cannot write the log {self.path}: {error.strerror or error}; "
+                               "give another --log") from error
         self._writer = Writer(self._file, chunk_size=CHUNK_BYTES, compression=CompressionType.NONE)
         self._writer.start(profile="", library="sim2real")
         self._writer.add_metadata("sim2real", metadata)

@@ -5,7 +5,7 @@ Messages are taken by attribute, so anything with the right fields will do; clas
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import numpy as np
@@ -148,10 +148,16 @@ class StateWriter:
 
 # ------------------------------------------------------------------------------------------------- commands
 class CommandWriter:
-    """Commands of one robot as messages of one of the driver's interfaces."""
+    """Commands of one robot as messages of one of the driver's interfaces.
 
-    def __init__(self, robot: RobotDescription, profile: RosProfile, command: CommandTopic, make: MakeMessage):
+    Args:
+        without: Topics of optional messages that are left out.
+    """
+
+    def __init__(self, robot: RobotDescription, profile: RosProfile, command: CommandTopic, make: MakeMessage,
+                 without: Container[str] = ()):
         self._command, self._make = command, make
+        self._parts = (command, *(part for part in command.also if part.topic not in without))
         self._period = robot.control_period
         self._joints = conversions.JointMap(robot.joint_names, profile.joints)
         self._order = command.joints or self._joints.driver_names
@@ -161,7 +167,7 @@ class CommandWriter:
         """Messages by their topic, of a command (C,) that follows ``previous`` (C,); all leave in this tick."""
         topic = self._command
         if self._thrust is not None:
-            return [(part, self._fields(part, command, stamp)) for part in (topic, *topic.also)]
+            return [(part, self._fields(part, command, stamp)) for part in self._parts]
         message = self._make(topic.type)
         goal = self._joints.to_controller(command, self._order, topic.hold)
         if topic.type == MULTI_ARRAY:

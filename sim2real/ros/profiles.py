@@ -222,8 +222,7 @@ class RosProfile(_Section):
         """The profile of ``robot``, checked against its joints; the default one where its description has none."""
         where = f"robot {robot.name}, robot.yaml"
         if not robot.ros and robot.kind == "drone":
-            raise RobotDescriptionError(f"{where}: a drone needs a 'ros' section: its commands have no common form; "
-                                        "copy the one of crazyflie or x500")
+            raise RobotDescriptionError(f"{where}: a drone needs a 'ros' section; copy the one of crazyflie or x500")
         try:
             profile = cls.model_validate(robot.ros or DEFAULT)
         except ValidationError as error:
@@ -272,8 +271,8 @@ def _check(profile: RosProfile, robot: RobotDescription, where: str) -> None:
             continue
         found = [parse_field(text)[0] for message in (command, *command.also) for text in message.fields.values()]
         if set(found) != set(_QUANTITIES) or command.thrust is None:
-            raise RobotDescriptionError(f"{place}.fields': expected {', '.join(_QUANTITIES)} in the message's fields and "
-                                        f"a 'thrust' section, got {', '.join(found) or 'none'}")
+            raise RobotDescriptionError(f"{place}.fields': expected {', '.join(_QUANTITIES)} in the message's fields "
+                                        f"and a 'thrust' section, got {', '.join(found) or 'none'}")
 
 
 def _one_line(error: ValidationError) -> str:

@@ -33,7 +33,8 @@ class TwinNode:
         self._ros, self._plant, self._profile = ros, plant, profile
         self._writer = StateWriter(robot, profile, lambda name: message_class(name)())
         topic = profile.state
-        self._publisher = ros.node.create_publisher(message_class(topic.type), topic.topic, ros.qos(topic.qos, depth=10))
+        self._publisher = ros.node.create_publisher(message_class(topic.type), topic.topic,
+                                                    ros.qos(topic.qos, depth=10))
         self._inbox: deque[tuple[Points, float]] = deque()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
@@ -42,8 +43,8 @@ class TwinNode:
         self.interfaces = tuple(name for name, command in profile.commands.items()
                                 if self._subscribe(robot, name, command))
         if not self.interfaces:
-            raise MissingDependencyError(f"robot {robot.name}: no command interface can be served, the message packages "
-                                         f"of {', '.join(profile.commands)} are not installed")
+            raise MissingDependencyError(f"robot {robot.name}: no command interface can be served, the message "
+                                         f"packages of {', '.join(profile.commands)} are not installed")
         self._extras = [self._extra(extra) for extra in profile.extras]
         self._thread = threading.Thread(target=self._guarded, name="twin", daemon=True)
 
@@ -104,7 +105,8 @@ class TwinNode:
     def _extra(self, extra: Any) -> Any:
         kind = message_class(extra.type)
         message = kind(data=extra.value)
-        publisher = self._ros.node.create_publisher(kind, extra.topic, self._ros.qos("reliable", latched=extra.rate == 0.0))
+        qos = self._ros.qos("reliable", latched=extra.rate == 0.0)
+        publisher = self._ros.node.create_publisher(kind, extra.topic, qos)
         publisher.publish(message)
         period, last = 1.0 / extra.rate if extra.rate else float("inf"), time.monotonic()
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-
 from sim2real.errors import SimulationError
 from sim2real.parameters import ParameterSpace
 from sim2real.robots import RobotDescription

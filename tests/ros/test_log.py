@@ -73,7 +73,8 @@ def test_readable_after_sigkill(tmp_path):
               "log = Recorder(sys.argv[1], {})\n"
               "for k in range(300):\n    log.put('/event', {'text': str(k)}); time.sleep(0.005)\n"
               "print('written', flush=True); time.sleep(60)\n")
-    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "a.mcap")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "a.mcap")], stdout=subprocess.PIPE,
+                               text=True)
     assert process.stdout.readline() == "written\n"
     time.sleep(0.1)
     process.kill()

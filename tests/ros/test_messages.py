@@ -207,6 +207,8 @@ def test_mavros_thrust_leaves_in_the_same_tick_with_the_same_stamp():
     assert topic.topic == "/mavros/setpoint_attitude/thrust" and topic.optional
     assert vars(thrust.header.stamp) == vars(rates.header.stamp) == {"sec": 7, "nanosec": 500_000_000}
     assert 0.0 < thrust.thrust < 1.0
+    without = CommandWriter(robot, profile, profile.command(), make, without={topic.topic})
+    assert len(without.write(command, command, 7.5)) == 1  # where mavros_msgs is not installed
 
 
 def test_attitude_target_ignores_the_attitude():

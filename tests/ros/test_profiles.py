@@ -79,7 +79,7 @@ def test_a_drone_without_a_section_is_refused(crazyflie):
     (("state", "rate"), "500 Hs", "field 'ros.state.rate': unknown unit 'Hs'"),
     (("state", "rate"), 0, "field 'ros.state.rate': must be over zero, got 0"),
     (("state", "qos"), "sensor", "field 'ros.state.qos': .*got 'sensor'"),
-    (("state", "type"), "nav_msgs/msg/Odometry", "field 'ros.state.type': expected sensor_msgs/msg/JointState for a arm"),
+    (("state", "type"), "nav_msgs/msg/Odometry", "field 'ros.state.type': expected sensor_msgs/msg/JointState for"),
     (("state", "topic"), "joint states", "field 'ros.state.topic'.*got 'joint states'"),
     (("commands",), {}, "field 'ros.commands'"),
     (("joints",), {"elbow": {"sign": -1}}, r"field 'ros.joints': unknown joint 'elbow'; did you mean elbow_joint\?"),

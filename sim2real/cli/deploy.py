@@ -1,0 +1,112 @@
+"""``sim2real deploy``: a policy bundle as a ROS 2 node, for a twin and for the robot alike."""
+
+from __future__ import annotations
+
+import argparse
+
+NAME = "deploy"
+HELP = "run a policy bundle as a ROS 2 node"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verb's arguments."""
+    parser.description = (
+        "Run a policy on whatever speaks the robot's driver topics: a twin (`sim2real twin`) or the robot itself. "
+        "Without goals it waits for them on the topic ~/goal (geometry_msgs/PoseStamped, in the robot's base frame or "
+        "the world). SIGINT and SIGTERM brake an arm and land a drone before the node ends. Exit code 0 after a "
+        "controlled end, 1 where the runner stopped by itself or nothing answered, 2 for bad input.")
+    parser.add_argument("bundle", help="policy bundle (.s2r)")
+    parser.add_argument("--robot", default=None, metavar="R",
+                        help="name or robot.yaml of the robot on this machine (default: the bundle's own)")
+    parser.add_argument("--interface", default=None, metavar="I",
+                        help="command interface of the robot's ros section, as forward_position or joint_trajectory")
+    parser.add_argument("--goal", action="append", default=[], metavar="X,Y,Z", help="a goal in [m]; may be repeated (--goal=-0.3,0,1 where it begins with a minus)")
+    parser.add_argument("--goals", metavar="FILE", help="YAML file with a list of goals")
+    parser.add_argument("--sample", type=int, default=0, metavar="N", help="draw N goals as evaluation does")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample")
+    parser.add_argument("--goal-timeout", type=float, default=None, metavar="S", help="give a goal up after S seconds")
+    parser.add_argument("--duration", type=float, default=None, metavar="S", help="stop after S seconds")
+    parser.add_argument("--wait", type=float, default=10.0, metavar="S", help="for the driver to answer (default: 10)")
+    parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
+    parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
+    parser.add_argument("--json", action="store_true", help="print nothing but one JSON line at the end")
+    parser.add_argument("--ros-args", nargs=argparse.REMAINDER, default=[], metavar="ARG",
+                        help="the rest goes to ROS 2, such as -r /cf/odom:=/cf231/odom")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deploy, and print the figures."""
+    import contextlib
+
+    from sim2real.cli.output import note, print_json, say
+    from sim2real.deployment.bundle import load_bundle
+    from sim2real.errors import BadInputError
+    from sim2real.robots import load_robot
+    from sim2real.ros.context import RosContext, StopSignal, import_ros
+    from sim2real.ros.goals import GoalSequence
+    from sim2real.ros.log import Recorder
+    from sim2real.ros.policy_node import PolicyNode
+    from sim2real.ros.profiles import RosProfile
+    from sim2real.ros.robot_match import check_same_robot
+
+    for name in ("duration", "goal_timeout", "wait"):
+        if getattr(args, name) is not None and not getattr(args, name) > 0.0:
+            raise BadInputError(f"expected --{name.replace('_', '-')} over zero, got {getattr(args, name):g}")
+    import_ros("rclpy")
+    bundle = load_bundle(args.bundle)
+    robot = load_robot(args.robot) if args.robot else bundle.robot
+    check_same_robot(bundle.robot, robot)
+    profile = RosProfile.for_robot(robot)
+    command = profile.command(args.interface)
+    goals = GoalSequence(bundle.task, collect_goals(args, bundle.task), timeout=args.goal_timeout)
+    with StopSignal() as stop, contextlib.ExitStack() as stack:
+        recorder = None
+        if args.log:
+            recorder = Recorder(args.log, {"robot": robot.name, "task": bundle.task.name, "bundle": bundle.sha256,
+                                           "interface": command.topic})
+            stack.callback(recorder.close)
+        ros = stack.enter_context(RosContext("sim2real_policy", args.ros_args, args.domain_id))
+        node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder)
+        if not args.json:
+            say(f"{bundle.task.name} on {robot.name}: {profile.state.topic} -> {command.topic}")
+        if node.wait_ready(args.wait, stop):
+            node.run(stop, args.duration)
+    row = summary(node, goals)
+    print_json(row) if args.json else say(table(row, goals.errors))
+    if recorder is not None and (recorder.failure or recorder.dropped):
+        note(f"log: {recorder.dropped} rows were not written {recorder.failure}")
+    if node.fault:
+        note(f"sim2real: error: the runner stopped: {node.fault}")
+    return 1 if node.fault else 0
+
+
+def collect_goals(args: argparse.Namespace, task) -> list:
+    """Goals of the command line, in the order --goal, --goals, --sample."""
+    from sim2real.errors import BadInputError
+    from sim2real.ros.goals import load_goals, parse_goal, sample_goals
+
+    if args.sample < 0 or args.seed < 0:
+        raise BadInputError("expected --sample and --seed of zero or more")
+    goals = [parse_goal(text, task) for text in args.goal]
+    if args.goals:
+        goals += load_goals(args.goals, task)
+    return goals + (sample_goals(task, args.sample, args.seed) if args.sample else [])
+
+
+def summary(node, goals) -> dict:
+    """The JSON line."""
+    figures = node.figures
+    return {"goals": goals.goals, "reached": goals.reached, "commands": figures.commands,
+            "limit_violations": figures.violations, "worst_age_s": figures.worst_age,
+            "latency_p50_us": figures.latency_us(0.5), "latency_p99_us": figures.latency_us(0.99)}
+
+
+def table(row: dict, errors: list[float]) -> str:
+    """The same for people."""
+    worst = f", errors {', '.join(f'{1e3 * error:.1f}' for error in errors[:20])} mm" if errors else ""
+    return "\n".join([
+        f"reached {row['reached']} of {row['goals']} goals{worst}",
+        f"  commands           {row['commands']}, outside a limit: {row['limit_violations']}",
+        f"  oldest state       {1e3 * row['worst_age_s']:.1f} ms",
+        f"  state to command   median {row['latency_p50_us']:.0f} us, 99 % within {row['latency_p99_us']:.0f} us",
+    ])
