@@ -22,11 +22,13 @@ def plot_sweep(curves: dict[str, list[Curve]], path: str | Path, title: str) -> 
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import MaxNLocator
 
+    curves = _largest_effect_first(curves)
     first = next(iter(curves.values()))
-    columns = 4
+    columns = min(6, len(first))
     rows = -(-len(first) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(3.1 * columns, 2.25 * rows), squeeze=False, sharey=True)
+    figure, axes = plt.subplots(rows, columns, figsize=(2.35 * columns, 1.95 * rows), squeeze=False, sharey=True)
     for k, panel in enumerate(axes.flat):
         if k >= len(first):
             panel.axis("off")
@@ -39,6 +41,8 @@ def plot_sweep(curves: dict[str, list[Curve]], path: str | Path, title: str) -> 
             panel.plot(items[k].values, [100 * s for s in items[k].success], "o-", color=colour, markersize=3.5,
                        linewidth=1.6, label=name, clip_on=False, zorder=3)
         panel.set_ylim(0, 100)
+        panel.xaxis.set_major_locator(MaxNLocator(3))
+        panel.ticklabel_format(axis="x", scilimits=(-3, 4))
         ratio = reference.unit == "1" and reference.parameter.endswith("_scale")
         unit = "ratio to nominal" if ratio else reference.unit
         panel.set_xlabel(f"[{unit}]" if unit != "1" else "", fontsize=8)
@@ -48,9 +52,16 @@ def plot_sweep(curves: dict[str, list[Curve]], path: str | Path, title: str) -> 
     for row in axes:
         row[0].set_ylabel("success [%]", fontsize=8)
     handles, labels = axes[0][0].get_legend_handles_labels()
-    figure.suptitle(title, fontsize=11)
-    figure.legend(handles, labels, loc="upper right", ncols=len(labels), fontsize=9, frameon=False)
-    figure.tight_layout(rect=(0, 0, 1, 0.985))
+    figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+    figure.legend(handles, labels, loc="upper right", ncols=len(labels), fontsize=10, frameon=False)
+    figure.tight_layout(rect=(0, 0, 1, 0.99))
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=130, format="png")
     plt.close(figure)
+
+
+def _largest_effect_first(curves: dict[str, list[Curve]]) -> dict[str, list[Curve]]:
+    """The same curves, those parameters first along which success of any policy changes most."""
+    effect = [max(max(c.success) - min(c.success) for c in column) for column in zip(*curves.values(), strict=True)]
+    order = sorted(range(len(effect)), key=lambda k: -effect[k])
+    return {name: [items[k] for k in order] for name, items in curves.items()}

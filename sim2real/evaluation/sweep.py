@@ -1,4 +1,4 @@
-"""Which parameter breaks the policy: success along each parameter alone, all else nominal."""
+"""Which parameter breaks the policy: success along each parameter, all else nominal or drawn as for twins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from sim2real.deployment.bundle import Bundle
 from sim2real.evaluation.rollout import run_episodes
-from sim2real.evaluation.twins import SEED
+from sim2real.evaluation.twins import SEED, TwinPlan
 from sim2real.parameters import ParameterSpace
 from sim2real.simulators import make_simulator
 
@@ -59,19 +59,36 @@ def grid(space: ParameterSpace, name: str, points: int, stretch: float = 1.0) ->
     return np.clip(values, p.physical_low, p.physical_high)
 
 
-def sweep(bundle: Bundle, engine: str, names: Sequence[str] | None = None, *, points: int = 6, episodes: int = 24,
-          seed: int = 0, stretch: float = 1.3, progress: Callable[[int, int, str], None] | None = None) -> list[Curve]:
-    """Success of ``bundle`` along each of ``names``, with the same ``episodes`` goals and starts at every value."""
+def sweep(bundle: Bundle, engine: str, names: Sequence[str] | None = None, *, twins: TwinPlan | None = None,
+          points: int = 6, episodes: int = 24, seed: int = 0, stretch: float = 1.3, threads: int = 0,
+          progress: Callable[[int, int, str], None] | None = None) -> list[Curve]:
+    """Success of ``bundle`` along each of ``names``, with the same ``episodes`` goals, starts and twins at every value.
+
+    Args:
+        bundle: The deployed policy.
+        engine: Engine of the twins; a batched one is much quicker.
+        names: Parameters; default: ``default_names``.
+        twins: What all other parameters are; default: nominal. Pushes and gusts are left out.
+        points: Values along each parameter.
+        episodes: Episodes at each value.
+        seed: Seed of the first episode.
+        stretch: How far beyond the twins' range the values go, as a factor of it.
+        threads: Of the engine, 0 for all cores.
+        progress: Called with (done, total, parameter).
+    """
     space = ParameterSpace.for_robot(bundle.robot)
     names = list(names) if names is not None else default_names(space)
     n = points * episodes
     # the same seeds at every value: curves differ by the parameter alone
     seeds = np.tile(np.arange(seed, seed + episodes), points)
+    others = space.batch(n)
+    if twins is not None:
+        others = twins.sampler(space, seeds).episode(np.arange(n), np.zeros(n, int))
     curves = []
-    with make_simulator(engine, bundle.robot, n, seed=SEED) as simulator:
+    with make_simulator(engine, bundle.robot, n, seed=SEED, threads=threads) as simulator:
         for i, name in enumerate(names):
             along = grid(space, name, points, stretch)
-            values = space.batch(n)
+            values = others.copy()
             values[:, space.column(name)] = np.repeat(along, episodes)
             done = run_episodes(bundle, engine, seeds, values, simulator=simulator)
             p = space[name]
