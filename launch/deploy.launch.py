@@ -3,9 +3,9 @@
 ros2 launch sim2real deploy.launch.py policy:=policy.s2r robot:=ur5e goal:=0.4,0.1,0.3
 """
 
-from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
+from launch import LaunchDescription
 from sim2real.ros import launching
 
 

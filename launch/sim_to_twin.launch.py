@@ -5,9 +5,9 @@ ros2 launch sim2real sim_to_twin.launch.py policy:=policy.s2r robot:=ur5e sample
     driver_arguments:="robot_ip:=192.168.1.10"
 """
 
-from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
+from launch import LaunchDescription
 from sim2real.ros import launching
 
 

@@ -4,9 +4,9 @@ ros2 launch sim2real twin.launch.py robot:=ur5e seed:=3
 ros2 launch sim2real twin.launch.py robot:=ur5e hardware:=real driver_arguments:="robot_ip:=192.168.1.10"
 """
 
-from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
+from launch import LaunchDescription
 from sim2real.ros import launching
 
 

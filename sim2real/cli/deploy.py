@@ -20,7 +20,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="name or robot.yaml of the robot on this machine (default: the bundle's own)")
     parser.add_argument("--interface", default=None, metavar="I",
                         help="command interface of the robot's ros section, as forward_position or joint_trajectory")
-    parser.add_argument("--goal", action="append", default=[], metavar="X,Y,Z", help="a goal in [m]; may be repeated (--goal=-0.3,0,1 where it begins with a minus)")
+    parser.add_argument("--goal", action="append", default=[], metavar="X,Y,Z",
+                        help="a goal in [m]; may be repeated (--goal=-0.3,0,1 where it begins with a minus)")
     parser.add_argument("--goals", metavar="FILE", help="YAML file with a list of goals")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="draw N goals as evaluation does")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of --sample")

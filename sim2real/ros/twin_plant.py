@@ -184,7 +184,7 @@ class TwinPlant:
 
     def _settle(self) -> None:
         """Let a drone find its trim and an arm sag into its servos before anybody watches."""
-        seconds = 8.0 if self._autopilot is not None else 1.0
+        seconds = 6.0 if self._autopilot is not None else 1.0
         for k in range(round(seconds / self.period)):
             self._step(k * self.period - seconds)
         if not np.isfinite(self._sim.true_state().joint_position).all():
