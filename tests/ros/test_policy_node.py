@@ -1,0 +1,191 @@
+"""The policy node as its own process, against the twin and against a driver that the test plays itself."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from hand_policies import write_policy
+
+from sim2real.deployment.limits import CommandLimits, count_violations
+from sim2real.robots import load_robot
+from sim2real.ros.context import RosContext, message_class
+from sim2real.ros.log import read_log
+
+ARRAY, JOINTS = "std_msgs/msg/Float64MultiArray", "sensor_msgs/msg/JointState"
+
+
+@pytest.fixture(scope="module")
+def reach_bundle(tmp_path_factory):
+    return write_policy(tmp_path_factory.mktemp("bundle") / "reach.s2r", "ur5e", "reach")
+
+
+@pytest.fixture(scope="module")
+def hover_bundle(tmp_path_factory):
+    return write_policy(tmp_path_factory.mktemp("bundle") / "hover.s2r", "crazyflie", "hover")
+
+
+class FrozenDriver:
+    """A UR5e whose joints never move, with its joints in any order in every message; keeps what it is told."""
+
+    def __init__(self, domain: int, seed: int | None):
+        self.commands: list[list[float]] = []
+        self._robot, self._seed = load_robot("ur5e"), seed
+        self._ros = RosContext("driver", [], domain)
+        kind = message_class(JOINTS)
+        self._publisher = self._ros.node.create_publisher(kind, "/joint_states", self._ros.qos("reliable"))
+        self._ros.node.create_subscription(message_class(ARRAY), "/forward_position_controller/commands",
+                                           lambda m: self.commands.append(list(m.data)),
+                                           self._ros.qos("reliable", depth=50))
+        self._message, self._ending = kind, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        random = np.random.default_rng(self._seed)
+        names, home = np.array(self._robot.joint_names), self._robot.home
+        velocity = np.linspace(-0.01, 0.01, 6)
+        while not self._ending.is_set():
+            order = np.arange(6) if self._seed is None else random.permutation(6)
+            message = self._message(name=names[order].tolist(), position=home[order].tolist(),
+                                    velocity=velocity[order].tolist())
+            self._publisher.publish(message)
+            self._ros.spin_once(0.002)
+
+    def close(self) -> None:
+        self._ending.set()
+        self._thread.join()
+        self._ros.close()
+
+
+def test_joints_in_another_order_in_every_message_give_equal_commands(processes, domain, reach_bundle):
+    drivers, nodes = [], []
+    for offset, seed in ((0, None), (100, 1)):  # side by side, in two domains
+        processes.domain = (domain + offset) % 200
+        drivers.append(FrozenDriver(processes.domain, seed))
+        nodes.append(processes.start("deploy", reach_bundle, "--robot", "ur5e", "--goal=0.45,0.1,0.35", "--duration",
+                                     "1.2", "--json"))
+    for node, driver in zip(nodes, drivers, strict=True):
+        _, err = node.communicate(timeout=30)
+        driver.close()
+        assert node.returncode == 0, err
+    ordered, permuted = (driver.commands for driver in drivers)
+    moving = 15  # ticks before a run's time is over
+    assert ordered[:moving] == permuted[:moving]  # bit for bit
+    assert len(ordered) > moving and np.abs(np.diff(ordered[:moving], axis=0)).max() > 1e-3  # and they do move
+
+
+def test_reaches_goals_by_trajectories_and_logs_them(processes, tmp_path, reach_bundle):
+    twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--seed", "1")
+    node = processes.start("deploy", reach_bundle, "--robot", "ur5e", "--interface", "joint_trajectory", "--sample",
+                           "2", "--log", tmp_path / "run.mcap", "--json")
+    out, err = node.communicate(timeout=60)
+    assert node.returncode == 0, err
+    row = json.loads(out)
+    assert (row["goals"], row["reached"], row["limit_violations"]) == (2, 2, 0)
+    assert set(row) == {"goals", "reached", "commands", "limit_violations", "worst_age_s", "latency_p50_us",
+                        "latency_p99_us"}
+    assert row["commands"] > 30 and 0.0 < row["worst_age_s"] < 0.1 and 0.0 < row["latency_p50_us"] < 20_000
+    rows = read_log(tmp_path / "run.mcap")
+    assert len(rows["/goal"]) == 2
+    assert len(rows["/command"]) == len(rows["/state"]) == len(rows["/decision"]) == row["commands"]
+    modes = [r["mode"] for r in rows["/decision"]]
+    assert modes[0] == "ACTIVE" and modes[-1] == "STOP" and "the goals are done" in rows["/decision"][-1]["cause"]
+    processes.end(twin)
+
+
+def test_goals_by_topic_and_a_controlled_stop_on_sigint(processes, ros, wait, reach_bundle):
+    robot = load_robot("ur5e")
+    states, commands, status = [], [], []
+    ros.node.create_subscription(message_class(JOINTS), "/joint_states", states.append, ros.qos("best_effort"))
+    ros.node.create_subscription(message_class(ARRAY), "/forward_position_controller/commands",
+                                 lambda m: commands.append(list(m.data)), ros.qos("reliable", depth=50))
+    ros.node.create_subscription(message_class("std_msgs/msg/String"), "/sim2real_policy/status",
+                                 lambda m: status.append(json.loads(m.data)), ros.qos("reliable", depth=50))
+    pose = message_class("geometry_msgs/msg/PoseStamped")
+    goal = ros.node.create_publisher(pose, "/sim2real_policy/goal", ros.qos("reliable"))
+    twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal")
+    node = processes.start("deploy", reach_bundle, "--json")
+    wait(lambda: states and goal.get_subscription_count())
+    time.sleep(0.3)
+    assert not commands  # nothing moves before there is a goal
+    message = pose()
+    message.pose.position.x, message.pose.position.y, message.pose.position.z = -0.3, 0.4, 0.4  # far away
+    goal.publish(message)
+    wait(lambda: len(commands) > 15 and status)
+    assert np.abs(states[-1].velocity).max() > 0.05  # in full motion
+    code, out, err = processes.end(node, signal.SIGINT)
+    assert code == 0, err
+    end = time.monotonic() + 0.6
+    wait(lambda: time.monotonic() > end)
+
+    stream = np.array(commands)
+    assert json.loads(out)["commands"] == len(stream)
+    assert np.abs(np.diff(stream[-5:], axis=0)).max() == 0.0  # ends at rest
+    assert count_violations(stream[:, None], CommandLimits.from_robot(robot), robot.control_period) == 0
+    assert np.abs(states[-1].velocity).max() < 0.02  # and so does the arm
+    assert {s["mode"] for s in status} >= {"ACTIVE", "ENDED"} and status[0]["goals"] == 1
+    processes.end(twin)
+
+
+def test_a_drone_hovers_then_lands(processes, ros, wait, hover_bundle):
+    odometry = []
+    ros.node.create_subscription(message_class("nav_msgs/msg/Odometry"), "/cf/odom",
+                                 lambda m: odometry.append(m.pose.pose.position.z), ros.qos("best_effort"))
+    twin = processes.start("twin", "crazyflie", "--engine", "quadrotor", "--nominal")
+    node = processes.start("deploy", hover_bundle, "--robot", "crazyflie", "--goal=0.2,0.1,0.6", "--json")
+    wait(lambda: node.poll() is not None, timeout=40.0)
+    out, err = node.communicate()
+    assert node.returncode == 0, err
+    row = json.loads(out)
+    assert (row["goals"], row["reached"], row["limit_violations"]) == (1, 1, 0)
+    assert min(odometry[:100]) > 0.5 and odometry[-1] < 0.1
+    processes.end(twin, signal.SIGTERM)
+
+
+def test_no_driver_is_one_line_that_names_the_topic(processes, reach_bundle):
+    node = processes.start("deploy", reach_bundle, "--wait", "0.5", "--goal", "0.4,0.1,0.3")
+    _, err = node.communicate(timeout=30)
+    assert node.returncode == 1
+    assert err == ("sim2real: error: no message on /joint_states (sensor_msgs/msg/JointState) within 0.5 s, 0 "
+                   "publishers there; start the driver or `sim2real twin ur5e` in the same ROS domain\n")
+
+
+def test_a_driver_that_goes_away_stops_the_run(processes, domain, reach_bundle):
+    driver = FrozenDriver(domain, None)
+    node = processes.start("deploy", reach_bundle, "--goal", "0.45,0.1,0.35", "--json")
+    end = time.monotonic() + 20.0
+    while len(driver.commands) < 10 and time.monotonic() < end:
+        time.sleep(0.02)
+    driver.close()
+    out, err = node.communicate(timeout=30)
+    assert node.returncode == 1
+    assert "the runner stopped: the state is older than 100 ms, for more than 500 ms" in err
+    assert json.loads(out)["limit_violations"] == 0
+
+
+@pytest.mark.parametrize(("arguments", "line"), [
+    (("--robot", "fr3"), "the bundle is for robot ur5e, not for fr3"),
+    (("--interface", "velocity"), "unknown command interface 'velocity'; known: forward_position, joint_trajectory"),
+    (("--goal", "0.4,0.1"), "task reach takes 3 numbers, got 2"),
+    (("--goals", "none.yaml"), "cannot read the goals file none.yaml"),
+    (("--duration", "0"), "expected --duration over zero"),
+    (("--sample", "-1"), "expected --sample and --seed of zero or more"),
+])
+def test_bad_input_is_one_line(arguments, line, reach_bundle, capsys):
+    from sim2real.cli import main
+
+    assert main(["deploy", str(reach_bundle), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert line in error and error.count("\n") == 1
+
+
+def test_a_missing_bundle_is_one_line(capsys):
+    from sim2real.cli import main
+
+    assert main(["deploy", "none.s2r"]) == 2
+    assert "none.s2r" in capsys.readouterr().err
