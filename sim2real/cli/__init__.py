@@ -37,6 +37,8 @@ EXTRAS = {
     "pybullet_data": "pybullet", "rclpy": "ros", "onnxruntime": "deploy", "mcap": "deploy",
     "mcap_ros2": "deploy", "matplotlib": "plots", "imageio": "plots", "PIL": "plots",
 }
+# Verbs that need more than the one module that happened to be missing first.
+VERB_EXTRAS = {"train": "train", "export": "train", "demo": "all"}
 _EXAMPLES = """examples:
   sim2real doctor
   sim2real train ur5e-reach --seed 1
@@ -94,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Sim2RealError as error:
         return _fail(one_line(error), error.exit_code, error)
     except ModuleNotFoundError as error:
-        return _fail(_missing_module(error), 1, error)
+        return _fail(_missing_module(error, argv[0]), 1, error)
     except OSError as error:
         return _fail(_os_error(error), 1, error)
     except MemoryError as error:
@@ -129,10 +131,11 @@ def _fail(message: str, code: int, error: BaseException | None) -> int:
     return code
 
 
-def _missing_module(error: ModuleNotFoundError) -> str:
+def _missing_module(error: ModuleNotFoundError, verb: str) -> str:
     package = (error.name or "").split(".")[0]
     if package in EXTRAS:
-        return f"this needs the package {package}: pip install 'sim2real[{EXTRAS[package]}]'"
+        extra = VERB_EXTRAS.get(verb, EXTRAS[package])
+        return f"this needs the package {package}: pip install 'sim2real[{extra}]'"
     return f"this needs the Python module {error.name}, which is not installed; sim2real doctor says what is"
 
 

@@ -97,6 +97,13 @@ def test_an_error_is_one_line_with_its_exit_code(verb, error, code, text, capsys
     assert len(captured.err.splitlines()) == 1 and captured.out == ""
 
 
+def test_a_verb_that_needs_several_packages_names_the_extra_with_all_of_them():
+    error = ModuleNotFoundError("No module named 'gymnasium'", name="gymnasium")
+    assert "'sim2real[mujoco]'" in cli._missing_module(error, "evaluate")
+    assert "'sim2real[train]'" in cli._missing_module(error, "train")
+    assert "'sim2real[all]'" in cli._missing_module(error, "demo")
+
+
 def test_debug_shows_where_it_came_from(verb, capsys, monkeypatch):
     monkeypatch.setenv("SIM2REAL_DEBUG", "1")
     verb(lambda args: _raise(ZeroDivisionError("division by zero")))
