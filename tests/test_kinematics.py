@@ -56,7 +56,7 @@ def test_forward_kinematics_of_foreign_urdfs_is_pybullets(file, tool):
         q = random_positions(robot, 20)
         position, rotation = Chain.from_robot(robot).forward(q)
         for i in range(len(q)):
-            for name, value in zip(robot.joint_names, q[i]):
+            for name, value in zip(robot.joint_names, q[i], strict=True):
                 pybullet.resetJointState(body, joints[name], value, physicsClientId=client)
             state = pybullet.getLinkState(body, link, computeForwardKinematics=True, physicsClientId=client)
             x, y, z, w = state[5]
