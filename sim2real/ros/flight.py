@@ -16,6 +16,13 @@ _GRAVITY = 9.81
 _POSITION, _VELOCITY, _INTEGRAL, _ATTITUDE = 1.5, 3.0, 1.0, 6.0  # [1/s] each; 6 is the Crazyflie's own
 _MAX_TILT = 0.35  # [rad]
 _MAX_SPEED = 0.5  # [m/s]
+_YAW, _MAX_YAW_RATE = 1.5, 1.0  # [1/s], [rad/s]
+
+
+def yaw_error(quaternion: np.ndarray, yaw: float) -> float:
+    """Angle in (-pi, pi] from the heading of ``quaternion`` to ``yaw`` [rad]."""
+    heading = rotations.to_rpy(quaternion)[2]
+    return float(np.arctan2(np.sin(yaw - heading), np.cos(yaw - heading)))
 
 
 def level_rates(quaternion: np.ndarray) -> np.ndarray:
@@ -36,12 +43,14 @@ class PositionHold:
 
     Attributes:
         target: Place to be in [m], shape (3,).
+        yaw: Heading to keep in [rad]; None leaves it.
     """
 
-    def __init__(self, robot: RobotDescription, target: np.ndarray):
+    def __init__(self, robot: RobotDescription, target: np.ndarray, yaw: float | None = None):
         assert robot.rotors is not None
         self._rotors = robot.rotors
         self.target = np.array(target, float)
+        self.yaw = yaw
         self._integral = np.zeros(3)
 
     def command(self, state: RobotState, dt: float, *, climb: float | None = None) -> np.ndarray:
@@ -58,6 +67,8 @@ class PositionHold:
         force[:2] *= min(1.0, np.tan(_MAX_TILT) * force[2] / max(sideways, 1e-9))
         up = rotations.rotate(state.quaternion[0], np.array([0.0, 0.0, 1.0]))
         thrust = self._rotors.mass * max(float(force @ up), 0.0)
-        rates = np.clip(_toward(state.quaternion[0], force / np.linalg.norm(force)), -self._rotors.max_rate,
-                        self._rotors.max_rate)
+        rates = _toward(state.quaternion[0], force / np.linalg.norm(force))
+        if self.yaw is not None:
+            rates[2] += np.clip(_YAW * yaw_error(state.quaternion[0], self.yaw), -_MAX_YAW_RATE, _MAX_YAW_RATE)
+        rates = np.clip(rates, -self._rotors.max_rate, self._rotors.max_rate)
         return np.concatenate([[min(thrust, self._rotors.max_thrust)], rates])

@@ -92,6 +92,10 @@ class GoalSequence:
         self._begun, self._inside_since, self._squares = now, np.inf, []
         return self.current
 
+    def restart(self, now: float) -> None:
+        """Let the present goal's time begin at ``now`` [s]: what came before was the way to where it begins."""
+        self._begun = now
+
     def judge(self, state: RobotState, now: float) -> float:
         """Take in a measured state; returns the error in [m], NaN where no goal is being pursued."""
         if self.current is None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from sim2real import rotations
 from sim2real.deployment.bundle import Bundle
-from sim2real.deployment.runner import Decision, Runner
+from sim2real.deployment.runner import Decision
 from sim2real.errors import DeploymentError, MissingDependencyError
 from sim2real.robots import RobotDescription
 from sim2real.ros.context import RosContext, StopSignal, message_class
@@ -25,6 +25,7 @@ from sim2real.ros.goals import GoalSequence
 from sim2real.ros.landing import Ending
 from sim2real.ros.log import Recorder
 from sim2real.ros.messages import CommandWriter, StateReader
+from sim2real.ros.pilot import Pilot
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.timing import Deadlines
 from sim2real.types import RobotState
@@ -55,7 +56,7 @@ class PolicyNode:
         self._goals, self._recorder = goals, recorder
         self._open_ended = goals.finished
         self._period = bundle.task.control_period
-        self._runner = Runner(bundle)
+        self._pilot = Pilot(bundle)
         self._reader = StateReader(robot, profile)
         self._ending = Ending(robot)
         self.figures = Figures(bundle.limits, self._period)
@@ -185,7 +186,7 @@ class PolicyNode:
             self._send(np.zeros(4), np.zeros(4))
             deadlines.next()
         assert self._latest is not None
-        self._runner.reset(self._latest, goal)
+        self._pilot.start(self._latest, goal, time.monotonic())
         self._log("/goal", goal=goal)
         return True
 
@@ -196,15 +197,17 @@ class PolicyNode:
         assert state is not None
         goal = self._goals.next(now)
         if goal is not None:
-            self._runner.set_goal(goal)
+            self._pilot.start(state, goal, now)
             self._log("/goal", goal=goal)
         if self._stop_cause:
-            self._runner.stop(self._stop_cause)
-        previous = self._runner.command[0]
-        decision = self._runner.step(state, now)
+            self._pilot.stop(state, self._stop_cause)
+        previous = self._pilot.command[0]
+        decision = self._pilot.step(state, now)
         self._send(decision.command[0], previous)
         latency = time.monotonic() - now
-        error = self._goals.judge(state, now)
+        if self._pilot.approaching:
+            self._goals.restart(now)
+        error = float("nan") if self._pilot.approaching else self._goals.judge(state, now)
         self._account(state, decision, latency, error)
         if decision.mode[0] == "STOP":
             if not self._stop_cause:
@@ -216,7 +219,7 @@ class PolicyNode:
 
     def _stopping(self, state: RobotState, now: float) -> bool:
         """Whether the robot has still to come to rest; sends what ends it."""
-        if not self._ending.over(state, bool(self._runner.at_rest[0]), now):
+        if not self._ending.over(state, self._pilot.at_rest, now):
             return True
         last = self._ending.last_command
         if last is not None:
