@@ -6,8 +6,8 @@ All rows run the same robot, the same substeps and the same number of simulation
 
 - ours: the vector environment with every physical parameter randomized, command filter, sensors, observations, rewards
 - bare: ``mujoco.batch`` on the same model without any of our code
-- sync, async, subproc: the same task as a plain gymnasium env with a randomization wrapper, vectorised by gymnasium and
-  by stable-baselines3. The wrapper env does less than ours (no delays, no sensor noise): it is a generous peer.
+- sync, async, subproc: the same task as a plain gymnasium env with a randomization wrapper (``benchmarks.peers``),
+  under gymnasium's SyncVectorEnv and AsyncVectorEnv and stable-baselines3's SubprocVecEnv
 """
 
 from __future__ import annotations
