@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--duration", type=float, default=None, metavar="S", help="stop by itself after S seconds")
     parser.add_argument("--reveal", action="store_true", help="print the hidden values")
-    parser.add_argument("--view", action="store_true", help="show the robot in a window (mujoco on a desktop)")
+    parser.add_argument("--view", action="store_true", help="show the robot on a web page of this machine")
     parser.add_argument("--json", action="store_true", help="print one JSON line at the end")
     parser.add_argument("--ros-args", nargs=argparse.REMAINDER, default=[], metavar="ARG",
                         help="the rest goes to ROS 2, such as -r /cf/odom:=/cf231/odom")
@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Be the twin until a signal comes or the time is over."""
+    import contextlib
     import time
 
     from sim2real.cli.output import note, print_json, say
@@ -43,21 +44,25 @@ def run(args: argparse.Namespace) -> int:
 
     import_ros("rclpy")
     begin = time.monotonic()
-    with StopSignal() as stop:
-        robot, space, values, plant = build(args)
+    with StopSignal() as stop, contextlib.ExitStack() as stack:
+        robot, space, values, plant, engine = build(args)
+        stack.callback(plant.close)
         profile = RosProfile.for_robot(robot)
-        try:
-            with RosContext(f"{robot.name.replace('-', '_')}_twin", args.ros_args, args.domain_id) as ros:
-                twin = TwinNode(ros, robot, profile, plant)
-                if not args.json:
-                    takes = ", ".join(profile.commands[name].topic for name in twin.interfaces)
-                    say(f"twin of {robot.name} (simulation): {profile.state.topic} at {profile.state.rate:g} Hz, "
-                        f"takes {takes}")
-                if args.reveal:
-                    note(f"hidden values: {space.as_dict(values, changed_only=True)}")
-                twin.run(stop, args.duration)
-        finally:
-            plant.close()
+        ros = stack.enter_context(RosContext(f"{robot.name.replace('-', '_')}_twin", args.ros_args, args.domain_id))
+        twin = TwinNode(ros, robot, profile, plant)
+        if not args.json:
+            takes = ", ".join(profile.commands[name].topic for name in twin.interfaces)
+            say(f"twin of {robot.name} (simulation): {profile.state.topic} at {profile.state.rate:g} Hz, takes {takes}")
+        if args.reveal:
+            note(f"hidden values: {space.as_dict(values, changed_only=True)}")
+        viewer = None
+        if args.view:
+            from sim2real.ros.view import Viewer
+
+            viewer = Viewer(robot, engine)
+            stack.callback(viewer.close)
+            note(f"view: {viewer.url}")
+        twin.run(stop, args.duration, viewer.update if viewer else None)
     if args.json:
         print_json({"robot": robot.name, "published": twin.published, "commands": plant.commands,
                     "rejected": twin.rejected, "dropped_s": plant.dropped_time, "seconds": time.monotonic() - begin})
@@ -65,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def build(args: argparse.Namespace):
-    """The robot, its vocabulary, the hidden values (P,) and the plant of the command line's choice."""
+    """The robot, its vocabulary, the hidden values (P,), the plant and its engine, of the command line's choice."""
     import importlib.util
 
     import numpy as np
@@ -92,4 +97,4 @@ def build(args: argparse.Namespace):
     stepped = with_step(robot, step_period(profile.state.rate)[0])
     simulator = make_simulator(engine, stepped, 1, seed=args.seed, threads=1)
     plant = TwinPlant(simulator, robot, profile, values, seed=args.seed, evolve=sampler.advance)
-    return robot, space, values, plant
+    return robot, space, values, plant, engine

@@ -27,7 +27,7 @@ from sim2real.ros.log import Recorder
 from sim2real.ros.messages import CommandWriter, StateReader
 from sim2real.ros.pilot import Pilot
 from sim2real.ros.profiles import CommandTopic, RosProfile
-from sim2real.ros.timing import Deadlines
+from sim2real.ros.timing import Deadlines, prefer_this_process
 from sim2real.types import RobotState
 
 _STATUS_SECONDS = 0.2
@@ -145,6 +145,7 @@ class PolicyNode:
         """
         thread = threading.Thread(target=self._guarded, name="control", daemon=True)
         end = None if duration is None else time.monotonic() + duration
+        prefer_this_process()
         gc.collect()
         gc.freeze()  # what lives now lives for ever: the collector need not look at it in the loop
         thread.start()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from sim2real.errors import DeploymentError, MissingDependencyError
@@ -17,8 +18,9 @@ from sim2real.ros.context import RosContext, StopSignal, message_class
 from sim2real.ros.messages import CommandReader, StateWriter
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.setpoints import Points
-from sim2real.ros.timing import Deadlines
+from sim2real.ros.timing import Deadlines, prefer_this_process
 from sim2real.ros.twin_plant import TwinPlant
+from sim2real.types import RobotState
 
 
 class TwinNode:
@@ -38,6 +40,7 @@ class TwinNode:
         self._inbox: deque[tuple[Points, float]] = deque()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
+        self._watched = 0.0
         self.published = 0
         self.rejected = 0
         self.interfaces = tuple(name for name, command in profile.commands.items()
@@ -48,13 +51,18 @@ class TwinNode:
         self._extras = [self._extra(extra) for extra in profile.extras]
         self._thread = threading.Thread(target=self._guarded, name="twin", daemon=True)
 
-    def run(self, stop: StopSignal, duration: float | None = None) -> None:
-        """Serve until ``stop`` or for ``duration`` [s]."""
+    def run(self, stop: StopSignal, duration: float | None = None,
+            watch: Callable[[RobotState], None] | None = None) -> None:
+        """Serve until ``stop`` or for ``duration`` [s]; ``watch`` gets the true state about ten times a second."""
         end = None if duration is None else time.monotonic() + duration
+        prefer_this_process()
         self._thread.start()
         try:
             while not stop.is_set and self._failure is None and (end is None or time.monotonic() < end):
                 self._ros.spin_once(0.1)
+                if watch is not None and time.monotonic() - self._watched > 0.1:
+                    self._watched = time.monotonic()
+                    watch(self._plant.true_state())
         finally:
             self._stopping.set()
             self._thread.join(timeout=2.0)

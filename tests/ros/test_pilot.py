@@ -1,0 +1,105 @@
+"""The flight to where a task begins, and the take-over there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hand_policies import write_policy
+
+from sim2real.deployment.bundle import load_bundle
+from sim2real.deployment.limits import count_violations
+from sim2real.ros.pilot import Pilot
+from sim2real.simulators import make_simulator
+from sim2real.types import RobotState
+
+
+@pytest.fixture(scope="module")
+def hover(tmp_path_factory):
+    return load_bundle(write_policy(tmp_path_factory.mktemp("bundle") / "hover.s2r", "crazyflie", "hover"))
+
+
+@pytest.fixture(scope="module")
+def reach(tmp_path_factory):
+    return load_bundle(write_policy(tmp_path_factory.mktemp("bundle") / "reach.s2r", "ur5e", "reach"))
+
+
+def fly(bundle, pilot, sim, seconds, modes, stream, *, fresh=True):
+    for _ in range(round(seconds / sim.control_period)):
+        now = float(sim.time[0])
+        state = sim.state().copy()
+        state.time[:] = now if fresh else 0.0
+        decision = pilot.step(state, now)
+        modes.append(str(decision.mode[0]))
+        stream.append(decision.command)
+        sim.step(decision.command)
+
+
+def start(bundle, goal):
+    sim = make_simulator("quadrotor", bundle.robot, 1)
+    begin = sim.home_state(1)
+    begin.position[0, 2] = 1.0
+    sim.reset(None, begin)
+    pilot = Pilot(bundle)
+    pilot.start(sim.state(), np.array(goal), 0.0)
+    return sim, pilot
+
+
+def test_flies_to_where_the_task_begins_then_hands_over(hover):
+    goal = np.array([1.5, -1.0, 0.7, 1.8])  # two metres away, turned by 103 degrees
+    sim, pilot = start(hover, goal)
+    modes, stream = [], []
+    fly(hover, pilot, sim, 12.0, modes, stream)
+    change = modes.index("ACTIVE")
+    assert set(modes[:change]) == {"APPROACH"} and set(modes[change:]) == {"ACTIVE"}
+    assert 1.0 < change * sim.control_period < 8.0
+    assert np.linalg.norm(sim.true_state().position[0] - goal[:3]) < 0.1
+    # one stream, inside the limits, across the take-over too
+    assert count_violations(np.array(stream), hover.limits, sim.control_period) == 0
+
+
+def test_near_the_goal_the_policy_flies_from_the_first_step(hover):
+    sim, pilot = start(hover, [0.2, 0.1, 1.2, 0.1])
+    modes = []
+    fly(hover, pilot, sim, 0.5, modes, [])
+    assert set(modes) == {"ACTIVE"}
+
+
+def test_a_far_goal_while_flying_is_approached_without_a_jump(hover):
+    sim, pilot = start(hover, [0.2, 0.1, 1.2, 0.1])
+    modes, stream = [], []
+    fly(hover, pilot, sim, 1.0, modes, stream)
+    pilot.start(sim.state(), np.array([-1.0, 0.5, 1.0, 0.0]), float(sim.time[0]))
+    fly(hover, pilot, sim, 1.0, modes, stream)
+    assert modes[-1] == "APPROACH"
+    assert count_violations(np.array(stream), hover.limits, sim.control_period) == 0
+
+
+def test_stopping_on_the_way_comes_down(hover):
+    sim, pilot = start(hover, [1.5, -1.0, 0.7, 0.0])
+    modes, stream = [], []
+    fly(hover, pilot, sim, 1.0, modes, stream)
+    pilot.stop(sim.state(), "asked to stop")
+    fly(hover, pilot, sim, 2.0, modes, stream)
+    assert modes[-1] == "STOP"
+    assert sim.true_state().linear_velocity[0, 2] == pytest.approx(-0.3, abs=0.1)
+    assert count_violations(np.array(stream), hover.limits, sim.control_period) == 0
+
+
+def test_a_stale_state_on_the_way_is_the_runners_matter(hover):
+    sim, pilot = start(hover, [1.5, -1.0, 0.7, 0.0])
+    modes = []
+    fly(hover, pilot, sim, 0.3, modes, [])
+    fly(hover, pilot, sim, 0.1, modes, [], fresh=False)
+    assert modes[-1] == "HOLD"
+
+
+def test_an_arms_policy_takes_over_where_the_arm_is(reach):
+    state = RobotState.zeros(1, 6)
+    state.joint_position[0] = reach.robot.home
+    pilot = Pilot(reach)
+    pilot.start(state, np.array([0.4, 0.1, 0.3]), 0.0)
+    assert not pilot.approaching
+    assert pilot.command[0].tolist() == reach.robot.home.tolist()
+    assert pilot.step(state, 0.0).mode[0] == "ACTIVE"
+    pilot.start(state, np.array([0.4, -0.1, 0.3]), 0.04)  # the next goal: the stream goes on
+    assert pilot.step(state, 0.04).mode[0] == "ACTIVE" and not pilot.at_rest
