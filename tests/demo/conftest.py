@@ -1,0 +1,3 @@
+"""The servoing bundle of the evaluation tests."""
+
+from tests.evaluation.conftest import servo_path  # noqa: F401
