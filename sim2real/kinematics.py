@@ -56,25 +56,30 @@ class Chain:
 
     def forward(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tool position (n, 3) in [m] and rotation ``base_from_tool`` (n, 3, 3) at joint positions ``q`` (n, J)."""
-        q = self._checked(q)
-        position, axes = self._walk(q, None)
-        n = len(q)
-        return position.reshape(3, n).T.copy(), np.ascontiguousarray(axes.reshape(3, 3, n).transpose(2, 1, 0))
+        return _pose(*self._walk(self._checked(q), None), len(q))
 
     def jacobian(self, q: np.ndarray) -> np.ndarray:
         """Jacobian of the tool in the base frame, shape (n, 6, J): linear rows [m/rad], then angular [rad/rad]."""
+        return self.forward_jacobian(q)[2]
+
+    def forward_jacobian(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """``forward`` and ``jacobian`` in one walk along the chain: position, rotation and Jacobian."""
         q = self._checked(q)
         n = len(q)
         frames: list[tuple[np.ndarray, np.ndarray]] = []
-        position, _ = self._walk(q, frames)
-        out = np.zeros((n, 6, self.num_joints))
+        position, axes = self._walk(q, frames)
+        out = np.zeros((6, self.num_joints, n))
         for step, (origin, axis) in zip(self.steps, frames, strict=True):
             if step.prismatic:
-                out[:, :3, step.column] = axis.T
-            else:
-                out[:, :3, step.column] = np.cross(axis.T, (position.reshape(3, n) - origin).T)
-                out[:, 3:, step.column] = axis.T
-        return out
+                out[:3, step.column] = axis
+                continue
+            # axis x (tool - origin), component by component: np.cross is many times slower here
+            arm, linear = position.reshape(3, n) - origin, out[:3, step.column]
+            for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
+                np.multiply(axis[j], arm[k], out=linear[i])
+                linear[i] -= axis[k] * arm[j]
+            out[3:, step.column] = axis
+        return *_pose(position, axes, n), np.ascontiguousarray(out.transpose(2, 0, 1))
 
     def solve_position(self, target: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray, *,
                        iterations: int = 100, damping: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
@@ -119,6 +124,11 @@ class Chain:
                 x[...] = turned
         axes, position = _advance(self.tool, axes, position, n)
         return position, axes
+
+
+def _pose(position: np.ndarray, axes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """What ``_walk`` returns as (n, 3) and (n, 3, 3)."""
+    return position.reshape(3, n).T.copy(), np.ascontiguousarray(axes.reshape(3, 3, n).transpose(2, 1, 0))
 
 
 def _rows(rotation: np.ndarray, offset: np.ndarray) -> np.ndarray:
