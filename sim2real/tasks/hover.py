@@ -27,6 +27,7 @@ class Hover(Task):
     goal_uniforms = 4
     state_uniforms = 12
     history = 4  # periods of actions seen
+    motion_history = 2  # periods of velocities and rates seen
     bound = 3.0  # [m] from the goal: further away the episode is lost
     start_position, start_tilt, start_velocity, start_rate = 0.5, 0.5, 0.5, 1.0  # [m], [rad], [m/s], [rad/s]
     _true_size = 15
@@ -49,10 +50,10 @@ class Hover(Task):
         return (
             Term("position_error", 3, lambda c: self._frame(c)["position"], scale=1.0),
             Term("position_error_fine", 3, lambda c: np.tanh(5.0 * self._frame(c)["position"])),
-            Term("velocity_error", 3, lambda c: self._frame(c)["velocity"], history=2),
+            Term("velocity_error", 3, lambda c: self._frame(c)["velocity"], history=self.motion_history),
             Term("up", 3, lambda c: self._frame(c)["up"]),
             Term("heading_error", 2, lambda c: self._frame(c)["heading"]),
-            Term("body_rate", 3, lambda c: c.state.angular_velocity, scale=0.25, history=2),
+            Term("body_rate", 3, lambda c: c.state.angular_velocity, scale=0.25, history=self.motion_history),
             Term("last_action", 4, lambda c: c.last_action, history=self.history),
         )
 
@@ -87,7 +88,7 @@ class Hover(Task):
         state = RobotState.zeros(len(u), 0)
         position, velocity, yaw = self.reference(goal, np.zeros(len(u)))
         state.position = position + self.start_position * (2.0 * u[:, :3] - 1.0)
-        state.position[:, 2] = np.maximum(state.position[:, 2], self.floor + 0.1)
+        state.position[:, 2] = np.maximum(state.position[:, 2], self.floor + 0.3)  # room to catch a fall
         direction, tilt = 2.0 * np.pi * u[:, 3], self.start_tilt * u[:, 4]
         lean = np.stack([tilt * np.cos(direction), tilt * np.sin(direction), np.zeros(len(u))], axis=1)
         turn = np.zeros((len(u), 3))
