@@ -28,14 +28,14 @@ VERSION = re.search(r'__version__ = "(.+?)"', (ROOT / NAME / "__init__.py").read
 PTH_NAME, PTH_LINE = "sim2real.pth", "import sim2real._gymnasium_plugin\n"
 
 MUJOCO = ["mujoco>=4.0", "gymnasium>=1.0"]
-DEPLOY = ["onnxruntime>=1.17", "mcap>=1.1", "mcap-ros2-support>=0.5"]
-TRAIN = [*MUJOCO, "torch>=2.4", "stable-baselines3>=2.4", "tensorboard>=2.14", "onnx>=1.16", "onnxscript>=0.2",
-         "onnxruntime>=1.17", "safetensors>=0.4"]
+DEPLOY = ["onnxruntime>=1.17", "mcap>=1.1"]
+TRAIN = [*MUJOCO, "torch>=2.4", "stable-baselines3>=2.4", "tensorboard>=2.14", "onnx>=1.16",
+         "onnxruntime>=1.17"]
 PYBULLET = ['pybullet>=3.2.6; python_version < "3.12"']  # no wheels beyond 3.11
 ROS = [f'{package}; python_version < "3.14"' for package in (
     "ros-rclpy[fastrtps]>=9.1", "ros-std-msgs", "ros-sensor-msgs", "ros-geometry-msgs", "ros-trajectory-msgs",
     "ros-diagnostic-msgs", "ros-std-srvs", "ros-nav-msgs")]
-PLOTS = ["matplotlib>=3.8", "imageio>=2.31", "pillow>=10"]
+PLOTS = ["matplotlib>=3.8", "pillow>=10"]
 DEV = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6", "setuptools>=68", "wheel>=0.42", *PLOTS]
 
 

@@ -32,10 +32,9 @@ VERBS = {
 }
 # Third-party module -> the extra that brings it; what is not here belongs to the base.
 EXTRAS = {
-    "torch": "train", "stable_baselines3": "train", "tensorboard": "train", "onnx": "train", "onnxscript": "train",
-    "safetensors": "train", "mujoco": "mujoco", "gymnasium": "mujoco", "pybullet": "pybullet",
-    "pybullet_data": "pybullet", "rclpy": "ros", "onnxruntime": "deploy", "mcap": "deploy",
-    "mcap_ros2": "deploy", "matplotlib": "plots", "imageio": "plots", "PIL": "plots",
+    "torch": "train", "stable_baselines3": "train", "tensorboard": "train", "onnx": "train", "mujoco": "mujoco",
+    "gymnasium": "mujoco", "pybullet": "pybullet", "pybullet_data": "pybullet", "rclpy": "ros",
+    "onnxruntime": "deploy", "mcap": "deploy", "matplotlib": "plots", "PIL": "plots",
 }
 # Verbs that need more than the one module that happened to be missing first.
 VERB_EXTRAS = {"train": "train", "export": "train", "demo": "all"}
