@@ -9,7 +9,8 @@ from sim2real.types import RobotState
 def context(values, time=0.0):
     values = np.asarray(values, float)
     n = len(values)
-    return Context(RobotState.zeros(n, 0), values, np.full(n, time), np.zeros((n, 1)), np.zeros((n, 1)), np.zeros((n, 1)))
+    zeros = np.zeros((n, 1))
+    return Context(RobotState.zeros(n, 0), values, np.full(n, time), zeros, zeros, zeros)
 
 
 def builder(n=2, **kwargs):
