@@ -28,7 +28,7 @@ def test_every_row_is_there_and_complete(report):
     assert {row["name"] for row in rows} == ROWS
     assert all(row["status"] in ("ok", "warn", "missing") and row["detail"] for row in rows)
     assert all(row["remedy"] for row in rows if row["status"] != "ok")
-    assert seconds < 30  # 4.5 s on two idle cores; here others may be busy
+    assert seconds < 90  # 4.5 s on two idle cores; here others may be busy and everything imported for the first time
 
 
 def test_what_this_environment_has_is_found_working(report):
