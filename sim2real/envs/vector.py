@@ -21,6 +21,7 @@ from sim2real.simulators import make_simulator
 from sim2real.tasks import Context, Task, load_task
 from sim2real.tasks.observations import CLIP
 
+_STRIDE = 8  # steps between resets in training: few large ones cost less than many small ones
 Observation = np.ndarray | dict[str, np.ndarray]
 
 
@@ -187,7 +188,8 @@ class Sim2RealVectorEnv(VectorEnv):
         self._length[ids] = task.episode_steps
         if first and self.training:
             part = rng.uniform(self._seed, ids, number, "jitter", 1)[:, 0]
-            self._length[ids] = np.ceil(part * task.episode_steps)
+            length = _STRIDE * np.ceil(part * task.episode_steps / _STRIDE)
+            self._length[ids] = np.minimum(length, task.episode_steps)
         self._episode[ids] += 1
         self._score.reset(ids)
         rest = sim.rest_command(state)

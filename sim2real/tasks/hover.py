@@ -28,6 +28,7 @@ class Hover(Task):
     state_uniforms = 12
     history = 4  # periods of actions seen
     motion_history = 2  # periods of velocities and rates seen
+    smoothness, crash = 0.1, 10.0  # weights of the penalties on changing actions and on crashing
     bound = 3.0  # [m] from the goal: further away the episode is lost
     start_position, start_tilt, start_velocity, start_rate = 0.5, 0.5, 0.5, 1.0  # [m], [rad], [m/s], [rad/s]
     _true_size = 15
@@ -125,8 +126,8 @@ class Hover(Task):
         error = terms.norm(e["position"])
         return (terms.near(error, 0.4) + terms.inside(error, 0.1) - 0.1 * terms.norm(e["velocity"])
                 - 0.01 * terms.square(true_state.angular_velocity) - 0.1 * (1.0 - e["heading"][:, 1])
-                - 0.1 * terms.action_rate(action, context.last_action) - 0.05 * terms.mean_square(action)
-                - 10.0 * self.failed(true_state, goal, time))
+                - self.smoothness * terms.action_rate(action, context.last_action) - 0.05 * terms.mean_square(action)
+                - self.crash * self.failed(true_state, goal, time))
 
 
 def into_body(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:

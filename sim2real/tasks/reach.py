@@ -35,6 +35,7 @@ class Reach(Task):
     increment = 0.5  # largest increment per period, over what the velocity limit allows
     lead = 3.0  # largest distance of the command from the measured position, in increments at the velocity limit
     history = 4  # periods of actions and leads seen: as many as the longest dead time spans
+    smoothness = 0.05  # weight of the penalty on changing actions
 
     def __init__(self, robot, options=None):
         super().__init__(robot, options)
@@ -198,7 +199,7 @@ class Reach(Task):
         error = self.error(true_state, goal, time)
         speed = terms.mean_square(true_state.joint_velocity / self._velocity_limit)
         return (terms.near(error, 0.2) + terms.inside(error, 0.02) + terms.inside(error, 0.006)
-                - 0.05 * terms.action_rate(action, context.last_action) - 0.02 * terms.mean_square(action)
+                - self.smoothness * terms.action_rate(action, context.last_action) - 0.02 * terms.mean_square(action)
                 - 2.0 * speed * terms.inside(error, 0.05)
                 - 0.1 * terms.limit_margin(true_state.joint_position, self._low, self._high, 0.1))
 
