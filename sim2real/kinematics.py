@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.errors import RobotDescriptionError
-from sim2real.urdf import RobotModel, z_to
+from sim2real.robot_model import RobotModel
+from sim2real.urdf import z_to
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,9 @@ import yaml
 
 from sim2real.errors import RobotDescriptionError
 from sim2real.kinematics import Chain
+from sim2real.robot_model import RobotDescriptionWarning, RobotModel, UrdfJoint
 from sim2real.simplification import frame_in_body, simplify
-from sim2real.urdf import RobotDescriptionWarning, RobotModel, UrdfJoint, parse_urdf
+from sim2real.urdf import parse_urdf
 
 _GRAVITY = 9.81
 _FREQUENCY = 8.0  # [Hz]

@@ -15,10 +15,12 @@ import numpy as np
 from sim2real import rotations
 from sim2real.errors import RobotDescriptionError, unknown
 from sim2real.resources import data_path
+from sim2real.robot_model import Link, RobotModel, UrdfJoint
 from sim2real.robot_parts import ActuatedJoint, ActuatorDefaults, GoalRegion, RotorModel, Sensors
-from sim2real.robot_schema import DroneSection, RobotYaml, parse_robot_yaml
+from sim2real.robot_schema import DroneSection, RobotYaml
+from sim2real.robot_yaml import parse_robot_yaml
 from sim2real.simplification import frame_in_body, simplify
-from sim2real.urdf import Link, RobotModel, UrdfJoint, parse_urdf
+from sim2real.urdf import parse_urdf
 
 _JOINT_KEYS = ("velocity", "acceleration", "jerk", "effort", "damping", "friction", "armature", "stiffness",
                "damping_gain")

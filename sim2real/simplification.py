@@ -9,7 +9,7 @@ import numpy as np
 
 from sim2real import rotations
 from sim2real.errors import RobotDescriptionError
-from sim2real.urdf import Link, RobotDescriptionWarning, RobotModel, UrdfJoint
+from sim2real.robot_model import Link, RobotDescriptionWarning, RobotModel, UrdfJoint
 
 _REPAIRABLE = 0.25  # excess over the triangle inequality, of the largest inertia; vendors' files reach 0.13 (xArm 6)
 

@@ -17,7 +17,8 @@ PACKAGE = ROOT / "sim2real"
 LAYERS = [
     ["errors"],
     ["types", "rotations", "rng", "units", "resources", "files"],
-    ["urdf", "kinematics", "simplification", "robot_schema", "robot_parts", "robot_defaults", "robots"],
+    ["robot_model", "robot_schema", "robot_yaml", "urdf", "kinematics", "simplification", "robot_parts",
+     "robot_defaults", "robots"],
     ["vocabulary", "parameters"],
     ["simulators"],
     ["randomization"],

@@ -7,8 +7,9 @@ import pytest
 from sim2real.errors import RobotDescriptionError
 from sim2real.kinematics import Chain
 from sim2real.robot_defaults import carried_inertia, describe_urdf
+from sim2real.robot_model import RobotDescriptionWarning
 from sim2real.robots import RobotDescription, load_robot
-from sim2real.urdf import RobotDescriptionWarning, parse_urdf
+from sim2real.urdf import parse_urdf
 
 FOREIGN = {"kuka_iiwa/model.urdf": 7, "franka_panda/panda.urdf": 7, "xarm/xarm6_robot.urdf": 6,
            "xarm/xarm6_with_gripper.urdf": 6}

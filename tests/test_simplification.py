@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from sim2real.errors import RobotDescriptionError
+from sim2real.robot_model import RobotDescriptionWarning
 from sim2real.simplification import frame_in_body, simplify
-from sim2real.urdf import RobotDescriptionWarning, parse_urdf
+from sim2real.urdf import parse_urdf
 
 INERTIA = '<inertia ixx="0.1" ixy="0" ixz="0" iyy="0.1" iyz="0" izz="0.1"/>'
 

@@ -7,9 +7,9 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from sim2real import rotations
+from sim2real.robot_model import Geom, Link
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import floor_links, principal_axes
-from sim2real.urdf import Geom, Link
 
 
 def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: float = 0.0,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim2real.robot_model import Geom
 from sim2real.robots import RobotDescription
 from sim2real.simulators.base import Simulator
 from sim2real.simulators.rotors import RotorDrive
-from sim2real.urdf import Geom
 
 GRAVITY = 9.81  # [m/s2]
 _RUNAWAY = 1e6  # [m/s], [rad/s] beyond which a simulation counts as unstable

@@ -11,11 +11,11 @@ import mujoco
 import numpy as np
 
 from sim2real import rotations
+from sim2real.robot_model import Geom
 from sim2real.robots import RobotDescription
 from sim2real.simulators import scene
 from sim2real.simulators.drone import GRAVITY, clearance
 from sim2real.simulators.layout import FIELD_OF_VIEW
-from sim2real.urdf import Geom
 
 CAMERAS = ("overview", "chase")
 

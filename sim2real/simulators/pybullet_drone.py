@@ -10,6 +10,7 @@ import numpy as np
 
 from sim2real import rotations
 from sim2real.errors import BadInputError, SimulationError, unknown
+from sim2real.robot_model import Geom
 from sim2real.robots import RobotDescription
 from sim2real.simulators.drone import GRAVITY, DroneSimulator, clearance
 from sim2real.simulators.drone_scene import CAMERAS, looks, view
@@ -17,7 +18,6 @@ from sim2real.simulators.layout import FIELD_OF_VIEW
 from sim2real.simulators.quiet_bullet import pybullet
 from sim2real.simulators.rotors import body_properties
 from sim2real.types import RobotState
-from sim2real.urdf import Geom
 
 _SHAPES = {"box": pybullet.GEOM_BOX, "sphere": pybullet.GEOM_SPHERE, "cylinder": pybullet.GEOM_CYLINDER,
            "capsule": pybullet.GEOM_CAPSULE}

@@ -9,9 +9,9 @@ import mujoco
 import numpy as np
 
 from sim2real import rotations
+from sim2real.robot_model import Geom, Link
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import BACKGROUND, FIELD_OF_VIEW, floor_links, overview, principal_axes
-from sim2real.urdf import Geom, Link
 
 # names of a user's links cannot contain these
 FLOOR, PAYLOAD, TOOL = "s2r/floor", "s2r/payload", "s2r/tool"

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sim2real import rotations
+from sim2real.robot_model import Geom
 from sim2real.simulators.drone import _reach_down, clearance
-from sim2real.urdf import Geom
 from tests.simulators.flight import robot_named
 
 
