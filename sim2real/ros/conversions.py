@@ -163,26 +163,37 @@ def command_from_fields(message: MessageFields, thrust: ThrustMap, numbers: Mapp
 
 # ------------------------------------------------------------------------------------------------- differentiation
 class Differentiator:
-    """First-order low-pass of finite differences, for drivers that leave velocities out.
+    """Rates of noisy values, for drivers that leave velocities out: a critically damped alpha-beta filter.
+
+    It carries value and rate on, and corrects both by what came: theta = exp(-dt / tau), alpha = 1 - theta^2,
+    beta = (1 - theta)^2 (Brookner, Tracking and Kalman Filtering Made Easy, 1998). A steady rate is met exactly; the
+    noise is half of what a first-order low-pass of differences lets through at the same lag.
 
     Args:
-        time_constant: Of the low-pass in [s].
+        time_constant: tau in [s].
         attitude: Take quaternions (w, x, y, z) and give body rates [rad/s], instead of vectors and their rates.
     """
 
     def __init__(self, time_constant: float, *, attitude: bool = False):
         self._tau, self._attitude = time_constant, attitude
-        self._last: np.ndarray | None = None
-        self._rate: np.ndarray | None = None
+        self._value: np.ndarray | None = None
+        self._rate = np.zeros(3)
 
     def update(self, value: np.ndarray, dt: float) -> np.ndarray:
-        """The filtered rate once ``value`` came ``dt`` [s] after the one before; zero at first."""
+        """The rate once ``value`` came ``dt`` [s] after the one before; zero at first."""
         value = np.asarray(value, float)
-        if self._last is None or self._rate is None:
-            self._last, self._rate = value, np.zeros(3 if self._attitude else value.shape)
+        if self._value is None:
+            self._value, self._rate = value, np.zeros(3 if self._attitude else value.shape)
         elif dt > 0.0:
-            step = (rotations.to_axis_angle(rotations.multiply(rotations.conjugate(self._last), value))
-                    if self._attitude else value - self._last)
-            self._rate = self._rate + (1.0 - math.exp(-dt / self._tau)) * (step / dt - self._rate)
-            self._last = value
+            theta = math.exp(-dt / self._tau)
+            alpha, beta = 1.0 - theta**2, (1.0 - theta) ** 2
+            if self._attitude:
+                expected = rotations.integrate(self._value, self._rate, dt)
+                error = rotations.to_axis_angle(rotations.multiply(rotations.conjugate(expected), value))
+                self._value = rotations.integrate(expected, alpha * error, 1.0)
+            else:
+                expected = self._value + self._rate * dt
+                error = value - expected
+                self._value = expected + alpha * error
+            self._rate = self._rate + beta / dt * error
         return self._rate

@@ -58,7 +58,7 @@ class StateTopic(_Section):
         frame: World and body axes of a drone's message.
         twist_frame: Axes of the linear velocity in an Odometry: "body" by its definition, "world" by crazyswarm2.
         angular_velocity: "message", or "differentiated" from the attitude where the driver leaves it out.
-        filter: Time constant of the low-pass behind each differentiation in [s].
+        filter: Time constant of each differentiation's filter in [s].
     """
 
     topic: Topic
@@ -69,7 +69,7 @@ class StateTopic(_Section):
     frame: Literal["enu_flu", "ned_frd"] = "enu_flu"
     twist_frame: Literal["body", "world"] = "body"
     angular_velocity: Literal["message", "differentiated"] = "message"
-    filter: Time = 0.02
+    filter: Time = 0.01
 
 
 class JointMapping(_Section):

@@ -24,6 +24,8 @@ from sim2real.types import RobotState
 
 _TRANSPORT = ("actuator_delay", "control_jitter", "command_drop_probability", "sensor_delay")
 _LONGEST_STEP = 0.004  # [s] of a twin's simulator: the granularity of delays
+_DEEPEST_SAG = 0.1  # of the voltage: a twin flies for minutes, the parameter is about the seconds of an episode
+_SAG_SECONDS = 0.5  # between two looks at the battery
 _START_HEIGHT = 1.0  # [m] at which a drone hovers when the twin starts, as after a take-off
 
 
@@ -107,6 +109,9 @@ class TwinPlant:
         self._sim, self._evolve = simulator, evolve
         self._values = np.array(values, float)[None]
         self._outside = [space.column(name) for name in _TRANSPORT]
+        self._battery = ([space.column("battery_voltage_scale"), space.column("battery_sag")]
+                         if robot.kind == "drone" else None)
+        self._flown = 0.0  # [s] under set points: what the battery has sagged for
         self._set_values()
         start = simulator.home_state(1)
         if robot.kind == "drone":
@@ -175,11 +180,26 @@ class TwinPlant:
         wanted = self._setpoints.at(now)
         if self._autopilot is not None:
             wanted = self._autopilot.command(wanted, now - self._last_received, self._sim.state(), self.period)
+            self._drain()
         self._sim.step(wanted[None])
 
+    def _drain(self) -> None:
+        """Let the battery sag, once the drone flies under set points."""
+        assert self._autopilot is not None
+        if self._autopilot.active:
+            before = self._flown // _SAG_SECONDS
+            self._flown += self.period
+            if self._flown // _SAG_SECONDS > before:
+                self._set_values()
+
     def _set_values(self) -> None:
+        """Bring the values into the simulator, without what is acted out here: transport, and the battery."""
         inside = self._values.copy()
         inside[:, self._outside] = 0.0
+        if self._battery is not None:
+            voltage, sag = self._battery
+            inside[:, voltage] *= 1.0 - np.minimum(inside[:, sag] * self._flown, _DEEPEST_SAG)
+            inside[:, sag] = 0.0
         self._sim.set_parameters(None, inside)
 
     def _settle(self) -> None:

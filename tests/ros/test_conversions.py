@@ -151,13 +151,22 @@ def test_voltage_curve_golden():
 
 
 # ------------------------------------------------------------------------------------------------- differentiation
-def test_differentiator_follows_a_ramp_with_its_time_constant():
-    slope, tau, dt = 2.0, 0.05, 0.01
-    rate = conversions.Differentiator(tau)
-    for k in range(6):
-        estimate = rate.update(np.array([slope * k * dt]), dt)
-    # five steps after the first value: 1 - exp(-5 dt / tau) of the slope
-    assert estimate[0] == pytest.approx(slope * (1.0 - np.exp(-1.0)))
+def test_differentiator_meets_a_steady_rate_exactly():
+    rate, dt = conversions.Differentiator(0.02), 0.01
+    first = [rate.update(np.array([3.0 * k * dt]), dt)[0] for k in range(60)]
+    # the first step shows beta of the rate, theta = exp(-1/2)
+    assert first[1] == pytest.approx(3.0 * (1.0 - np.exp(-0.5)) ** 2)
+    assert first[-1] == pytest.approx(3.0, rel=1e-9)
+
+
+def test_differentiator_lets_through_the_noise_that_theory_says():
+    rate, dt, sigma = conversions.Differentiator(0.02), 0.01, 0.005
+    noise = sigma * np.random.default_rng(0).normal(size=(20_000, 1))
+    out = np.array([rate.update(x, dt)[0] for x in noise])[100:]
+    theta = np.exp(-0.5)
+    alpha, beta = 1.0 - theta**2, (1.0 - theta) ** 2
+    expected = sigma / dt * np.sqrt(2.0 * beta**2 / (alpha * (4.0 - 2.0 * alpha - beta)))  # alpha-beta filter
+    assert out.std() == pytest.approx(expected, rel=0.03)
 
 
 def test_attitude_differentiator_gives_body_rates():

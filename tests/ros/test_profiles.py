@@ -133,3 +133,16 @@ def test_fields_are_numbers_per_si_unit():
     assert value == "rate_z"
     assert factor * 3.141592653589793 == pytest.approx(-180.0)  # pi rad/s are 180 deg/s, turned round
     assert parse_field("thrust") == ("thrust", 1.0)
+
+
+def test_the_example_of_the_documentation_is_a_profile():
+    import re
+    from pathlib import Path
+
+    import yaml
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "ros.md").read_text()
+    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    profile = RosProfile.model_validate(yaml.safe_load(block)["ros"])
+    assert profile.joints["elbow"].scale == pytest.approx(0.0174533, rel=1e-5)
+    assert profile.command().hold == {"gripper": 0.0}

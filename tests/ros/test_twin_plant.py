@@ -155,3 +155,17 @@ def test_px4_holds_its_place_after_a_second():
     held = autopilot.command(wanted, 1.1, state, 0.004)
     assert held[0] == pytest.approx(robot.hover_thrust, rel=0.01)  # it is where it wants to be
     np.testing.assert_allclose(held[1:], 0.0, atol=1e-9)
+
+
+def test_the_battery_sags_while_set_points_rule_and_not_for_ever():
+    robot, plant = drone(battery_sag=0.02)
+    scale = plant._sim.space.column("battery_voltage_scale")
+    plant.start(0.0)
+    plant.advance(2.0, longest=3.0)
+    assert plant._sim.values[0, scale] == 1.0  # it hovers as after a take-off: the battery is as given
+    plant.receive([(0.0, np.zeros(4))], 2.0)
+    fly(plant, [robot.hover_thrust, 0, 0, 0], 4.05, now=2.0)
+    assert plant._sim.values[0, scale] == pytest.approx(1.0 - 0.02 * 2.0, abs=0.001)
+    fly(plant, [robot.hover_thrust, 0, 0, 0], 9.0, now=4.05)
+    assert plant._sim.values[0, scale] == pytest.approx(0.9)
+    plant.close()
