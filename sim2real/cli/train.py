@@ -22,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", metavar="PATH", help="your own robot.yaml, or the .urdf of an arm")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="everything random follows from it")
     parser.add_argument("--steps", type=int, metavar="N", help="control steps of all simulations together")
-    parser.add_argument("--num-envs", type=int, default=256, metavar="N", help="simulations (default: 256)")
+    parser.add_argument("--num-envs", type=int, metavar="N", help="simulations (default: the task's)")
     parser.add_argument("--randomization", default="default", metavar="PLAN",
                         help="default, none, or a plan's YAML file (docs/randomization.md)")
     parser.add_argument("--engine", metavar="NAME", help="default: mujoco for arms, quadrotor for drones")

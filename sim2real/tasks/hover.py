@@ -26,9 +26,9 @@ class Hover(Task):
     goal_size = 4
     goal_uniforms = 4
     state_uniforms = 12
-    history = 4  # periods of actions seen
-    motion_history = 2  # periods of velocities and rates seen
-    smoothness, crash = 0.1, 10.0  # weights of the penalties on changing actions and on crashing
+    history = 6  # periods of actions seen
+    motion_history = 4  # periods of velocities and rates seen: the thrust and the motors' lag show in them
+    smoothness, crash = 1.0, 30.0  # weights of the penalties on changing actions and on crashing
     bound = 3.0  # [m] from the goal: further away the episode is lost
     start_position, start_tilt, start_velocity, start_rate = 0.5, 0.5, 0.5, 1.0  # [m], [rad], [m/s], [rad/s]
     _true_size = 15

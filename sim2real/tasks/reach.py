@@ -35,7 +35,7 @@ class Reach(Task):
     increment = 0.5  # largest increment per period, over what the velocity limit allows
     lead = 3.0  # largest distance of the command from the measured position, in increments at the velocity limit
     history = 4  # periods of actions and leads seen: as many as the longest dead time spans
-    smoothness = 0.05  # weight of the penalty on changing actions
+    smoothness = 1.0  # weight of the penalty on changing actions
 
     def __init__(self, robot, options=None):
         super().__init__(robot, options)
