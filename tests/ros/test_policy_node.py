@@ -143,7 +143,7 @@ def test_a_drone_hovers_then_lands(processes, ros, wait, hover_bundle):
     assert node.returncode == 0, err
     row = json.loads(out)
     assert (row["goals"], row["reached"], row["limit_violations"]) == (1, 1, 0)
-    assert odometry[0] > 0.9 and odometry[-1] < 0.1
+    assert max(odometry) > 0.4 and odometry[-1] < 0.1
     processes.end(twin, signal.SIGTERM)
 
 
