@@ -19,7 +19,7 @@ _RIGID = ("mujoco", "pybullet")
 # that its motors cannot lift, or principal inertias with Izz > Ixx + Iyy.
 CORRELATED = {
     "inertia": ("inertia_xx", "inertia_yy", "inertia_zz"),
-    "lift": ("mass", "thrust_coefficient", "payload_mass"),
+    "lift": ("mass", "thrust_coefficient"),
 }
 # joint position noise [rad], joint velocity noise [rad/s]: the UR5e's; 1.9e-4 rad is one count of a 15-bit encoder
 _JOINT_FLOOR = {"position": 1e-4, "velocity": 2e-3, "quantum": 1e-4}

@@ -179,7 +179,7 @@ def test_default_groups_only_what_drones_have_together(arm, drone):
     assert {t.group for t in RandomizationPlan.default(arm).terms} == {None}
     groups = {t.parameter: t.group for t in RandomizationPlan.default(drone).terms if t.group}
     assert groups == {"inertia_xx": "inertia", "inertia_yy": "inertia", "inertia_zz": "inertia", "mass": "lift",
-                      "thrust_coefficient": "lift", "payload_mass": "lift"}
+                      "thrust_coefficient": "lift"}
 
 
 # ---------------------------------------------------------------------- changing plans
