@@ -94,7 +94,7 @@ def build(args: argparse.Namespace):
     sampler = plan.sampler(space, np.array([args.seed]))
     values = sampler.episode(np.arange(1), np.zeros(1, int))[0]
     engine = args.engine or ("pybullet" if importlib.util.find_spec("pybullet") else "mujoco")
-    stepped = with_step(robot, step_period(profile.state.rate)[0])
+    stepped = with_step(robot, step_period(profile.state.rate, robot.kind)[0])
     simulator = make_simulator(engine, stepped, 1, seed=args.seed, threads=1)
     plant = TwinPlant(simulator, robot, profile, values, seed=args.seed, evolve=sampler.advance)
     return robot, space, values, plant, engine

@@ -31,7 +31,9 @@ from sim2real.ros.timing import Deadlines, prefer_this_process
 from sim2real.types import RobotState
 
 _STATUS_SECONDS = 0.2
-_LISTENING = 0.1  # of a control period: how much older a state may look than it is
+_LISTENING = 0.1  # of a control period: how much older than it looks a state of a fast driver may be
+_FAST = 4.0  # states in a control period that make a driver a fast one
+_FRESH, _SHIFT = 0.0015, 0.0005  # [s]: age of a slow driver's state at a tick that is aimed at, and the step towards it
 
 
 class PolicyNode:
@@ -61,6 +63,7 @@ class PolicyNode:
         self._ending = Ending(robot)
         self.figures = Figures(bundle.limits, self._period)
         self.fault = ""
+        self._fast = profile.state.rate * self._period > _FAST
         self._latest: RobotState | None = None
         self._rejected = ""
         self._stop_cause = ""
@@ -151,8 +154,8 @@ class PolicyNode:
         thread.start()
         while thread.is_alive():
             self._ros.spin_once(0.05)
-            # a fast driver need not be listened to at every message: this leaves the processor to the loop
-            time.sleep(_LISTENING * self._period)
+            if self._fast:  # need not be listened to at every message: this leaves the processor to the loop
+                time.sleep(_LISTENING * self._period)
             if stop.is_set:
                 self._stop_cause = self._stop_cause or "asked to stop"
             elif end is not None and time.monotonic() >= end:
@@ -204,6 +207,8 @@ class PolicyNode:
             self._pilot.stop(state, self._stop_cause)
         previous = self._pilot.command[0]
         decision = self._pilot.step(state, now)
+        if not self._fast:  # tick just after a state has come, not just before the next one
+            deadlines.shift(float(np.clip(_FRESH - decision.age[0], -_SHIFT, _SHIFT)))
         self._send(decision.command[0], previous)
         latency = time.monotonic() - now
         if self._pilot.approaching:

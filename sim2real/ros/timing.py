@@ -34,6 +34,10 @@ class Deadlines:
         self._clock, self._wait = clock, wait
         self._next = clock() + period
 
+    def shift(self, seconds: float) -> None:
+        """Let the ticks from the next one on come ``seconds`` later (earlier if negative)."""
+        self._next += seconds
+
     def next(self) -> float:
         """Wait for the next tick and return the time it was due at in [s] (monotonic)."""
         now = self._clock()

@@ -23,15 +23,15 @@ from sim2real.simulators.base import Simulator
 from sim2real.types import RobotState
 
 _TRANSPORT = ("actuator_delay", "control_jitter", "command_drop_probability", "sensor_delay")
-_LONGEST_STEP = 0.004  # [s] of a twin's simulator: the granularity of delays
+_LONGEST_STEP = {"arm": 0.004, "drone": 0.002}  # [s] of a twin's simulator: the granularity of delays
 _DEEPEST_SAG = 0.1  # of the voltage: a twin flies for minutes, the parameter is about the seconds of an episode
 _SAG_SECONDS = 0.5  # between two looks at the battery
 _START_HEIGHT = 1.0  # [m] at which a drone hovers when the twin starts, as after a take-off
 
 
-def step_period(rate: float) -> tuple[float, int]:
-    """Simulator step in [s] and steps per message for messages at ``rate`` [Hz]."""
-    count = max(1, math.ceil(1.0 / rate / _LONGEST_STEP - 1e-9))
+def step_period(rate: float, kind: str) -> tuple[float, int]:
+    """Simulator step in [s] and steps per message for messages at ``rate`` [Hz] of a ``kind`` of robot."""
+    count = max(1, math.ceil(1.0 / rate / _LONGEST_STEP[kind] - 1e-9))
     return 1.0 / rate / count, count
 
 
@@ -91,7 +91,7 @@ class TwinPlant:
     """One simulated robot in real time.
 
     Args:
-        simulator: One simulation of ``with_step(robot, step_period(rate)[0])``.
+        simulator: One simulation of ``with_step(robot, step_period(rate, robot.kind)[0])``.
         robot: The robot description itself, whose control period the transport parameters refer to.
         profile: Its driver's profile.
         values: Parameters of the vocabulary of ``robot``, shape (P,).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim2real.ros.timing import Deadlines
+from sim2real.ros.timing import Deadlines, prefer_this_process
 
 
 class Clock:
@@ -51,3 +51,14 @@ def test_a_tick_that_is_only_late_still_happens(clock):
     assert ticks.next() == pytest.approx(100.02)
     assert ticks.next() == pytest.approx(100.03)
     assert ticks.skipped == 0
+
+
+def test_ticks_can_be_shifted(clock):
+    ticks = Deadlines(0.01, clock=clock, wait=clock.sleep)
+    ticks.next()
+    ticks.shift(-0.002)
+    assert [ticks.next(), ticks.next()] == pytest.approx([100.018, 100.028])
+
+
+def test_asking_for_priority_never_fails():
+    assert prefer_this_process() in (True, False)

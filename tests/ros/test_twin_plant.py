@@ -19,13 +19,14 @@ def plant_of(name, engine, **parameters):
     space = ParameterSpace.for_robot(robot)
     nothing = {"actuator_delay": 0.0, "sensor_delay": 0.0}
     values = space.batch(1, {**nothing, **parameters})[0]
-    sim = make_simulator(engine, with_step(robot, step_period(profile.state.rate)[0]), 1, threads=1)
+    sim = make_simulator(engine, with_step(robot, step_period(profile.state.rate, robot.kind)[0]), 1, threads=1)
     return robot, TwinPlant(sim, robot, profile, values)
 
 
 def test_a_step_is_short_and_divides_the_publishing_period():
-    for rate, expected in ((500.0, (0.002, 1)), (1000.0, (0.001, 1)), (50.0, (0.004, 5)), (100.0, (0.01 / 3, 3))):
-        assert step_period(rate) == pytest.approx(expected)
+    for rate, kind, expected in ((500.0, "arm", (0.002, 1)), (1000.0, "arm", (0.001, 1)), (50.0, "arm", (0.004, 5)),
+                                 (120.0, "drone", (1 / 600, 5)), (100.0, "drone", (0.002, 5))):
+        assert step_period(rate, kind) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", ["ur5e", "fr3", "so101", "crazyflie", "x500"])
