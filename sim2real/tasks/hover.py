@@ -28,7 +28,8 @@ class Hover(Task):
     state_uniforms = 12
     history = 6  # periods of actions seen
     motion_history = 4  # periods of velocities and rates seen: the thrust and the motors' lag show in them
-    smoothness, crash = 1.0, 30.0  # weights of the penalties on changing actions and on crashing
+    body_rates = (6.0, 6.0, 3.0)  # [rad/s] at an action of one, if the robot allows it
+    smoothness, calm, crash = 1.0, 0.01, 30.0  # weights of the penalties on changing actions, turning and crashing
     bound = 3.0  # [m] from the goal: further away the episode is lost
     start_position, start_tilt, start_velocity, start_rate = 0.5, 0.5, 0.5, 1.0  # [m], [rad], [m/s], [rad/s]
     _true_size = 15
@@ -37,7 +38,7 @@ class Hover(Task):
         super().__init__(robot, options)
         rotors = robot.rotors
         self._hover, self._max_thrust = 9.81 * rotors.mass, rotors.max_thrust
-        self._max_rate = np.minimum(rotors.max_rate, [6.0, 6.0, 3.0])
+        self._max_rate = np.minimum(rotors.max_rate, self.body_rates)
         span = np.abs(rotors.positions[:, :2]).max()
         self.floor = max(0.05, 1.4 * float(span))  # height of the body on the ground, and a little
 
@@ -125,7 +126,7 @@ class Hover(Task):
         e = self._errors(true_state, goal, time)
         error = terms.norm(e["position"])
         return (terms.near(error, 0.4) + terms.inside(error, 0.1) - 0.1 * terms.norm(e["velocity"])
-                - 0.01 * terms.square(true_state.angular_velocity) - 0.1 * (1.0 - e["heading"][:, 1])
+                - self.calm * terms.square(true_state.angular_velocity) - 0.1 * (1.0 - e["heading"][:, 1])
                 - self.smoothness * terms.action_rate(action, context.last_action) - 0.05 * terms.mean_square(action)
                 - self.crash * self.failed(true_state, goal, time))
 
