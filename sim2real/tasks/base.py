@@ -45,7 +45,7 @@ class Task(abc.ABC):
 
     def __init__(self, robot: RobotDescription, options: Mapping[str, Any] | None = None):
         if robot.kind != self.kind:
-            raise TaskError(f"task {self.name!r} is for {self.kind}s and {robot.name} is a {robot.kind}; "
+            raise TaskError(f"task {self.name!r} is for {self.kind}s, which {robot.name} is not; "
                             f"choose a task for {robot.kind}s")
         for key in options or {}:
             if key not in self.defaults:
