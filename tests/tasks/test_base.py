@@ -24,7 +24,7 @@ def test_ids():
     (lambda: split_task_id("ur5e"), "<robot>-<task>"),
     (lambda: split_task_id("ur5e-raech"), "did you mean reach"),
     (lambda: make_task("hoover", load_robot("ur5e")), "did you mean hover"),
-    (lambda: make_task("hover", load_robot("ur5e")), "is for drones and ur5e is a arm"),
+    (lambda: make_task("hover", load_robot("ur5e")), "is for drones, which ur5e is not"),
     (lambda: make_task("reach", load_robot("ur5e"), {"orientatoin": "axis"}), "did you mean orientation"),
     (lambda: make_task("reach", load_robot("ur5e"), {"orientation": "any"}), "free, axis, full"),
     (lambda: make_task("reach", load_robot("ur5e"), {"episode_seconds": 0.1}), "episode_seconds"),
