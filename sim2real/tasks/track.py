@@ -26,7 +26,6 @@ class Track(Hover):
     bound = 2.0
     start_position, start_tilt, start_velocity, start_rate = 0.1, 0.1, 0.1, 0.2
     body_rates = (5.0, 5.0, 3.0)
-    smoothness, calm = 2.0, 0.05  # an eager policy follows closer and falls over in late, slow vehicles
     training_speeds = (0.2, 1.2)  # of the peak speed that evaluation asks for
 
     def __init__(self, robot, options=None):
