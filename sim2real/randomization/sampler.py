@@ -23,7 +23,6 @@ class _Draw:
         self.columns = np.array([c.index for c in columns], int)
         self._bank = Bank([t.distribution for t in terms])
         # members of a group share one column of random numbers
-        # members of a group share one column of random numbers
         self.random = np.array([random_column(f"group {c.term.group}" if c.term.group else c.parameter.name)
                                 for c in columns], np.uint64)
         self._mirrored = np.flatnonzero([t.anticorrelated for t in terms])

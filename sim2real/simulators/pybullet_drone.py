@@ -12,9 +12,9 @@ from sim2real import rotations
 from sim2real.errors import BadInputError, SimulationError, unknown
 from sim2real.robot_model import Geom
 from sim2real.robots import RobotDescription
+from sim2real.simulators.bullet_world import photograph
 from sim2real.simulators.drone import GRAVITY, DroneSimulator, clearance
 from sim2real.simulators.drone_scene import CAMERAS, looks, view
-from sim2real.simulators.layout import FIELD_OF_VIEW
 from sim2real.simulators.quiet_bullet import pybullet
 from sim2real.simulators.rotors import body_properties
 from sim2real.types import RobotState
@@ -78,14 +78,7 @@ class BulletDrone:
 
     def picture(self, eye: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """What a camera sees, (height, width, 3) uint8, drawn by Bullet's software renderer."""
-        p, (height, width) = pybullet, size
-        distance = float(np.linalg.norm(target - eye))
-        seen = p.computeViewMatrix(eye.tolist(), target.tolist(), [0.0, 0.0, 1.0])
-        projection = p.computeProjectionMatrixFOV(FIELD_OF_VIEW, width / height, 0.05 * distance, 5.0 * distance)
-        pixels = p.getCameraImage(width, height, seen, projection, shadow=1, lightDirection=[1.0, -0.6, 2.0],
-                                  renderer=p.ER_TINY_RENDERER, flags=p.ER_NO_SEGMENTATION_MASK,
-                                  physicsClientId=self._client)[2]
-        return np.asarray(pixels, np.uint8).reshape(height, width, 4)[:, :, :3]
+        return photograph(self._client, eye, target, size)
 
     def close(self) -> None:
         """Disconnect; closing twice is fine."""
