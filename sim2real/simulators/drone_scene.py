@@ -56,7 +56,7 @@ def drone_model(robot: RobotDescription) -> mujoco.MjModel:
     drawn = looks(robot)
     for geom in link.geoms:
         seen = any(geom is other for other in drawn)
-        scene.add_geom(body, geom if seen else replace(geom, rgba=(0.0,) * 4), collide=geom.collision)
+        scene.add_geom(spec, body, geom if seen else replace(geom, rgba=(0.0,) * 4), collide=geom.collision)
     for camera in CAMERAS:
         _add_camera(spec, robot, camera)
     return spec.compile()

@@ -31,7 +31,6 @@ class MujocoArm(Simulator):
         self._columns = _slice(model.jnt_dofadr[joints])  # qpos = dof address: hinges and slides only
         self._links = np.array([model.body(link.name).id for link in robot.moving_links])
         self._payload, tool = model.body(scene.PAYLOAD).id, model.body(scene.TOOL).id
-        self._geoms = np.flatnonzero(model.geom_contype)
         bind, longest = self.batch.bind, sum(self.space[name].physical_high for name in
                                              ("actuator_delay", "control_jitter"))
         self._qpos, self._qvel, self._set_point, self._ctrl = bind("qpos"), bind("qvel"), bind("act"), bind("ctrl")
@@ -42,7 +41,7 @@ class MujocoArm(Simulator):
         self._fields = {name: self.batch.expand(name) for name in (
             "body_mass", "body_inertia", "body_pos", "dof_damping", "dof_frictionloss", "dof_armature",
             "actuator_gainprm", "actuator_biasprm", "actuator_dynprm", "actuator_forcerange", "actuator_delay",
-            "geom_friction", "opt.gravity")}
+            "pair_friction", "opt.gravity")}
         self._friction = np.zeros((num_sims, robot.num_joints))
         self._stiction = np.zeros(num_sims)
         self._force = slice(self.space.column("external_force_x"), self.space.column("external_force_z") + 1)
@@ -67,7 +66,7 @@ class MujocoArm(Simulator):
         f["actuator_dynprm"][ids, :, 0] = v.time_constant[:, None]
         f["actuator_forcerange"][ids, :, 0] = -v.effort
         f["actuator_forcerange"][ids, :, 1] = v.effort
-        f["geom_friction"][rows, self._geoms, 0] = v.contact_friction[:, None]
+        f["pair_friction"][ids, :, :2] = v.contact_friction[:, None, None]
         f["opt.gravity"][ids] = v.gravity
         self._stiction[ids] = v.stiction
         self.batch.set_const(ids)

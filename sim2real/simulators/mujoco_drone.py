@@ -28,8 +28,8 @@ class MujocoDrone(DroneSimulator):
         self._qpos, self._qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self._applied = self.batch.bind("xfrc_applied")[:, body]
         self._fields = {name: self.batch.expand(name) for name in
-                        ("body_mass", "body_ipos", "body_inertia", "geom_friction")}
-        self._body, self._geoms = body, np.flatnonzero(self.model.geom_contype)
+                        ("body_mass", "body_ipos", "body_inertia", "pair_friction")}
+        self._body = body
         n = num_sims
         self._attitude = Attitude(n)
         self._com, self._spin, self._turned = np.zeros((5, n)), np.zeros((5, n)), np.zeros((5, n))
@@ -48,7 +48,7 @@ class MujocoDrone(DroneSimulator):
         self._fields["body_ipos"][ids, self._body] = com
         self._fields["body_inertia"][ids, self._body] = inertia
         friction = values[:, self.space.column("contact_friction")]
-        self._fields["geom_friction"][ids[:, None], self._geoms, 0] = friction[:, None]
+        self._fields["pair_friction"][ids, :, :2] = friction[:, None, None]
         self.batch.set_const(ids)
 
     def _write(self, ids: np.ndarray, state: RobotState) -> None:

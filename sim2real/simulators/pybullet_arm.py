@@ -25,7 +25,7 @@ from sim2real.types import RobotState
 
 _RUNAWAY = 1e6  # [rad], [rad/s] beyond which a simulation counts as unstable
 _TOUCH = 1e-7  # [rad/s] of difference from free motion that can only come from a contact or a joint limit
-_FINER = 2  # Bullet steps in one ``substep``: differences of integration belong to what a second engine shows
+_STEP = 0.002  # [s] at most, and half a ``substep``: differences of integration belong to what a second engine shows
 
 
 class PyBulletArm(Simulator):
@@ -35,7 +35,8 @@ class PyBulletArm(Simulator):
 
     def __init__(self, robot: RobotDescription, num_sims: int, *, seed: int = 0, threads: int = 0):
         super().__init__(robot, num_sims, seed=seed, threads=threads)
-        self._h = self.substep / _FINER
+        self._finer = max(2, int(np.ceil(self.substep / _STEP - 1e-6)))  # Bullet's steps in one substep
+        self._h = self.substep / self._finer
         self._chain = Chain.from_robot(robot)
         longest = sum(self.space[name].physical_high for name in ("actuator_delay", "control_jitter"))
         self._line = DelayLine(num_sims, self.command_size, self.num_substeps, self.substep, longest)
@@ -111,7 +112,7 @@ class PyBulletArm(Simulator):
         with np.errstate(over="ignore", invalid="ignore"):  # a runaway simulation is found below
             for k in range(self.num_substeps):
                 target = np.where((k >= switch)[:, None], after, before)
-                for _ in range(_FINER):
+                for _ in range(self._finer):
                     self._integrate(target, self._push() if pushed else 0.0)
         sound = ((np.abs(self._q) < _RUNAWAY) & (np.abs(self._v) < _RUNAWAY)).all(axis=1)  # false for nan
         if not sound.all():
@@ -122,8 +123,8 @@ class PyBulletArm(Simulator):
         h, q, v, inertia = self._h, self._q, self._v, self._inertia
         for i, world in enumerate(self._worlds):
             inertia[i], self._bias[i] = world.dynamics(q[i].tolist(), v[i].tolist())
-        self._set_point += self._follow * (target - self._set_point)
         servo = self._kp * (self._set_point - q) - self._kd * v
+        self._set_point += self._follow * (target - self._set_point)  # the step's force takes the one before, as MuJoCo
         limited = np.clip(servo, -self._effort, self._effort)
         resisting = self._damping + self._kd * (limited == servo)  # a servo at its limit does not damp
         torque = limited - self._damping * v + push - self._bias

@@ -42,7 +42,7 @@ def arm_model(robot: RobotDescription) -> mujoco.MjModel:
         actuator = spec.add_actuator(
             name=joint.name, target=joint.name, trntype=mujoco.mjtTrn.mjTRN_JOINT,
             dyntype=mujoco.mjtDyn.mjDYN_FILTEREXACT, gaintype=mujoco.mjtGain.mjGAIN_FIXED,
-            biastype=mujoco.mjtBias.mjBIAS_AFFINE, actearly=True, forcelimited=True,
+            biastype=mujoco.mjtBias.mjBIAS_AFFINE, forcelimited=True,
             forcerange=[-joint.effort, joint.effort], nsample=round(robot.control_period / substep))
         actuator.dynprm[0] = robot.actuator.time_constant
         actuator.gainprm[0] = joint.stiffness
@@ -62,9 +62,9 @@ def set_options(spec: mujoco.MjSpec, substep: float) -> None:
 
 
 def add_floor(spec: mujoco.MjSpec) -> None:
-    """A plane at z = 0 that collides with every geom of ``add_geom`` and takes their friction coefficient."""
-    spec.worldbody.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], contype=0, conaffinity=1,
-                            friction=[0.0, 0.005, 0.0001], condim=3, rgba=BACKGROUND)
+    """A plane at z = 0; what collides with it are the pairs of ``add_geom``."""
+    spec.worldbody.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], contype=0, conaffinity=0,
+                            rgba=BACKGROUND)
 
 
 def add_overview(spec: mujoco.MjSpec, robot: RobotDescription) -> None:
@@ -90,16 +90,22 @@ def add_inertia(body, link: Link) -> None:
     body.explicitinertial = True
 
 
-def add_geom(body, geom: Geom, *, collide: bool) -> None:
-    """A primitive shape without mass; it collides with the floor alone, if at all."""
+def add_geom(spec: mujoco.MjSpec, body, geom: Geom, *, collide: bool) -> None:
+    """A primitive shape without mass; it collides with the floor alone, if at all.
+
+    By a named pair: a list of pairs costs a third of finding them among geoms that may collide.
+    """
     if geom.kind == "box":
         size = [0.5 * s for s in geom.size]
     elif geom.kind == "sphere":
         size = [geom.size[0], 0.0, 0.0]
     else:
         size = [geom.size[0], 0.5 * geom.size[1], 0.0]
-    body.add_geom(type=_SHAPES[geom.kind], size=size, pos=geom.xyz, quat=rotations.from_matrix(geom.rotation),
-                  rgba=geom.rgba, mass=0.0, condim=3, contype=int(collide), conaffinity=0)
+    name = f"s2r/shape{len(spec.geoms)}"
+    body.add_geom(name=name, type=_SHAPES[geom.kind], size=size, pos=geom.xyz,
+                  quat=rotations.from_matrix(geom.rotation), rgba=geom.rgba, mass=0.0, contype=0, conaffinity=0)
+    if collide:
+        spec.add_pair(geomname1=FLOOR, geomname2=name, condim=3)
 
 
 def _add_links(spec: mujoco.MjSpec, robot: RobotDescription) -> dict:
@@ -110,7 +116,7 @@ def _add_links(spec: mujoco.MjSpec, robot: RobotDescription) -> dict:
     if model.link(model.root).mass > 0.0:
         add_inertia(root, model.link(model.root))
     for geom in model.link(model.root).geoms:
-        add_geom(root, geom, collide=False)
+        add_geom(spec, root, geom, collide=False)
     actuated = {joint.name: joint for joint in robot.joints}
     for joint in model.joints:
         body = bodies[joint.parent].add_body(name=joint.child, pos=joint.xyz,
@@ -118,7 +124,7 @@ def _add_links(spec: mujoco.MjSpec, robot: RobotDescription) -> dict:
         bodies[joint.child] = body
         add_inertia(body, model.link(joint.child))
         for geom in model.link(joint.child).geoms:
-            add_geom(body, geom, collide=geom.collision and joint.child in solid)
+            add_geom(spec, body, geom, collide=geom.collision and joint.child in solid)
         drive = actuated[joint.name]
         kind = mujoco.mjtJoint.mjJNT_SLIDE if joint.type == "prismatic" else mujoco.mjtJoint.mjJNT_HINGE
         hinge = body.add_joint(name=joint.name, type=kind, axis=joint.axis, limited=True, range=drive.position,

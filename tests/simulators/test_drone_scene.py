@@ -23,8 +23,9 @@ def test_model_is_the_description(name):
 def test_visual_shapes_are_drawn_and_collision_shapes_are_not():
     robot = robot_named("crazyflie")
     model = drone_model(robot)
-    solid = model.geom_contype > 0
-    assert solid.sum() == 1 and (model.geom_rgba[solid, 3] == 0).all()
+    floor = model.geom("s2r/floor").id
+    solid = model.pair_geom2
+    assert (model.pair_geom1 == floor).all() and len(solid) == 1 and (model.geom_rgba[solid, 3] == 0).all()
     assert len(looks(robot)) == len(robot.model.link(robot.model.root).geoms) - 1
 
 

@@ -21,8 +21,7 @@ def test_parameters_arrive_in_the_model():
         assert model.body_mass[body] == 3.0 and plain.body_mass[body] == base.mass
         assert model.body_inertia[body, 2] == 0.05
         assert model.body_ipos[body, 0] == pytest.approx(base.com[0] + 0.01)
-        solid = np.flatnonzero(sim.model.geom_contype)
-        assert (model.geom_friction[solid, 0] == 0.5).all() and (plain.geom_friction[solid, 0] == 0.8).all()
+        assert (model.pair_friction[:, :2] == 0.5).all() and (plain.pair_friction[:, :2] == 0.8).all()
         assert model.body_subtreemass[body] == 3.0  # what follows from them is recomputed
 
 
