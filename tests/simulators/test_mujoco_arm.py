@@ -57,7 +57,7 @@ def test_values_arrive_in_the_model():
 
 
 def tool_path(name, substep, n=32):
-    """Tool positions (75, n, 3) in [m] on fast, filtered motions with drawn parameters, at integration step ``substep``.
+    """Tool positions (75, n, 3) in [m] on fast, filtered motions with drawn parameters, in steps of ``substep`` [s].
 
     Dead times are whole periods, so that none is rounded.
     """
