@@ -1,7 +1,7 @@
 """Forward kinematics and Jacobian of a robot's tool, batched, in numpy alone.
 
 Each joint frame is turned once so that its axis is z; a step along the chain is then one small matrix product and one
-plane rotation over the whole batch.
+plane rotation over the whole batch. Frames are arrays (4, 3, n): the x, y and z axis and the origin, in the base frame.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sim2real.urdf import z_to
 class _Step:
     column: int  # of q
     prismatic: bool
-    fixed: np.ndarray  # (4, 3): rotation to the joint frame transposed, and its offset as fourth row
+    fixed: np.ndarray  # (4, 4): the joint's frame as combinations of the frame before
 
 
 @dataclass(frozen=True)
@@ -49,38 +49,41 @@ class Chain:
             if joint.name in joint_names:
                 align = z_to(joint.axis)
                 steps.append(_Step(joint_names.index(joint.name), joint.type == "prismatic",
-                                   _rows(rotation @ align, offset)))
+                                   _combination(rotation @ align, offset)))
                 rotation, offset = align.T, np.zeros(3)
         end = offset + rotation @ (np.zeros(3) if tool_offset is None else np.asarray(tool_offset, float))
         turn = np.eye(3) if tool_rotation is None else np.asarray(tool_rotation, float)
-        return cls(tuple(steps), _rows(rotation @ turn, end), len(joint_names))
+        return cls(tuple(steps), _combination(rotation @ turn, end), len(joint_names))
 
     def forward(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tool position (n, 3) in [m] and rotation ``base_from_tool`` (n, 3, 3) at joint positions ``q`` (n, J)."""
-        return _pose(*self._walk(self._checked(q), None), len(q))
+        """Tool position (n, 3) in [m] and rotation ``base_from_tool`` (n, 3, 3) at joint positions ``q`` (n, J).
+
+        Both are views on arrays with the robots last.
+        """
+        return _pose(self._walk(self._checked(q), None))
 
     def jacobian(self, q: np.ndarray) -> np.ndarray:
         """Jacobian of the tool in the base frame, shape (n, 6, J): linear rows [m/rad], then angular [rad/rad]."""
         return self.forward_jacobian(q)[2]
 
-    def forward_jacobian(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """``forward`` and ``jacobian`` in one walk along the chain: position, rotation and Jacobian."""
+    def forward_jacobian(self, q: np.ndarray, first: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """``forward`` and ``jacobian`` in one walk along the chain: position, rotation and Jacobian.
+
+        With ``first`` the Jacobian is that of the first so many rows of ``q`` alone. It is a view on an array (6, J, n): ``jacobian.transpose(1, 2, 0)`` has rows over all robots.
+        """
         q = self._checked(q)
-        n = len(q)
-        frames: list[tuple[np.ndarray, np.ndarray]] = []
-        position, axes = self._walk(q, frames)
-        out = np.zeros((6, self.num_joints, n))
-        for step, (origin, axis) in zip(self.steps, frames, strict=True):
+        n = len(q) if first is None else first
+        out, origins = np.zeros((6, self.num_joints, n)), np.zeros((3, self.num_joints, n))
+        end = self._walk(q, (origins, out[3:]))
+        # linear part: axis x (tool - origin), all joints at once; np.cross is many times slower here
+        (x, y, z), (ax, ay, az) = np.subtract(end[3, :, None, :n], origins, out=origins), out[3:]
+        out[0] = ay * z - az * y
+        out[1] = az * x - ax * z
+        out[2] = ax * y - ay * x
+        for step in self.steps:
             if step.prismatic:
-                out[:3, step.column] = axis
-                continue
-            # axis x (tool - origin), component by component: np.cross is many times slower here
-            arm, linear = position.reshape(3, n) - origin, out[:3, step.column]
-            for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1)):
-                np.multiply(axis[j], arm[k], out=linear[i])
-                linear[i] -= axis[k] * arm[j]
-            out[3:, step.column] = axis
-        return *_pose(position, axes, n), np.ascontiguousarray(out.transpose(2, 0, 1))
+                out[:3, step.column], out[3:, step.column] = out[3:, step.column], 0.0
+        return *_pose(end), out.transpose(2, 0, 1)
 
     def solve_position(self, target: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray, *,
                        iterations: int = 100, damping: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +96,7 @@ class Chain:
         for _ in range(iterations):
             error = target - self.forward(q)[0]
             error *= np.minimum(1.0, 0.1 / np.maximum(np.linalg.norm(error, axis=1), 1e-12))[:, None]
-            jacobian = self.jacobian(q)[:, :3]
+            jacobian = np.ascontiguousarray(self.jacobian(q)[:, :3])
             square = jacobian @ jacobian.transpose(0, 2, 1) + damping**2 * np.eye(3)
             step = jacobian.transpose(0, 2, 1) @ np.linalg.solve(square, error[..., None])
             q = np.clip(q + step[..., 0], low, high)
@@ -105,42 +108,39 @@ class Chain:
             raise ValueError(f"expected joint positions of shape (n, {self.num_joints}), got {q.shape}")
         return q
 
-    def _walk(self, q: np.ndarray, frames: list | None) -> tuple[np.ndarray, np.ndarray]:
-        """Tool position (3 n,) and axes (3 columns, 3 n); appends each joint's origin and axis (3, n) to frames."""
+    def _walk(self, q: np.ndarray, frames: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+        """The tool's frame (4, 3, n); writes the joints' origins and axes (3, J, m) to ``frames``, for the first m."""
         n = len(q)
         cosine, sine = np.cos(q.T), np.sin(q.T)
-        axes = position = None
+        frame = np.repeat(_BASE, n, axis=1)
         for step in self.steps:
-            axes, position = _advance(step.fixed, axes, position, n)
-            x, y, z = axes[0].reshape(3, n), axes[1].reshape(3, n), axes[2]
+            frame = step.fixed @ frame
+            axes = frame.reshape(4, 3, n)
             if frames is not None:
-                frames.append((position.reshape(3, n).copy(), z.reshape(3, n).copy()))
+                origins, directions = frames
+                rows = slice(origins.shape[2])
+                origins[:, step.column], directions[:, step.column] = axes[3, :, rows], axes[2, :, rows]
             if step.prismatic:
-                position = position + (z.reshape(3, n) * q[:, step.column]).ravel()
-            else:
-                c, s = cosine[step.column], sine[step.column]
-                turned = c * x + s * y
-                y *= c
-                y -= s * x
-                x[...] = turned
-        axes, position = _advance(self.tool, axes, position, n)
-        return position, axes
+                axes[3] += axes[2] * q[:, step.column]
+            else:  # x' = c x + s y, y' = c y - s x
+                plane = axes[:2]
+                across = plane[::-1] * sine[step.column]
+                plane *= cosine[step.column]
+                plane[0] += across[0]
+                plane[1] -= across[1]
+        return (self.tool @ frame).reshape(4, 3, n)
 
 
-def _pose(position: np.ndarray, axes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """What ``_walk`` returns as (n, 3) and (n, 3, 3)."""
-    return position.reshape(3, n).T.copy(), np.ascontiguousarray(axes.reshape(3, 3, n).transpose(2, 1, 0))
+_BASE = np.eye(4, 3).reshape(4, 3)
 
 
-def _rows(rotation: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    return np.vstack([rotation.T, offset])
+def _pose(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Origin (n, 3) and rotation (n, 3, 3) of frames (4, 3, n)."""
+    return frame[3].T, frame[:3].transpose(2, 1, 0)
 
 
-def _advance(fixed: np.ndarray, axes: np.ndarray | None, position: np.ndarray | None, n: int
-             ) -> tuple[np.ndarray, np.ndarray]:
-    """Follows a fixed transform: new axes are combinations of the old ones, all robots in one product."""
-    if axes is None:
-        moved = np.repeat(fixed, n, axis=1)
-        return moved[:3], moved[3]
-    moved = fixed @ axes
-    return moved[:3], position + moved[3]
+def _combination(rotation: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """How axes and origin of a frame at ``offset`` with ``rotation`` are made of those before it, (4, 4)."""
+    out = np.eye(4)
+    out[:3, :3], out[3, :3] = rotation.T, offset
+    return out

@@ -104,30 +104,28 @@ class Sim2RealVectorEnv(VectorEnv):
         if options and "reset_mask" in options:
             ids = np.flatnonzero(options["reset_mask"])
         self._begin(ids, first=True)
-        policy = self._builder.reset(ids, self._context[ids])
-        if len(ids) == self.num_envs:
-            return self._observation(policy), {}
-        self._policy[ids] = policy
-        return self._observation(self._policy.copy()), {}
+        self._builder.reset(ids, self._context[ids])
+        return self._observation(self._builder.now.copy()), {}
 
     def step(self, actions: np.ndarray) -> tuple[Observation, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """One control period of all simulations under ``actions`` (n, A) in [-1, 1]."""
         if self._context is None:
             raise BadInputError("the environment was stepped before its first reset; call reset() first")
         sim, task, context = self.sim, self.task, self._context
-        actions = np.clip(np.asarray(actions, float).reshape(self.num_envs, task.action_size), -1.0, 1.0)
+        actions = np.asarray(actions, float).reshape(self.num_envs, task.action_size)
+        actions = np.minimum(np.maximum(actions, -1.0), 1.0)
         command = self._filter.step(task.desired(actions, context))
         if self._sampler is not None:
             self._sampler.advance(sim.values, sim.time)  # only live columns change
         sim.step(command)
         truth, time = sim.true_state(), sim.time.copy()
+        self._context = Context(sim.state(), self._goal, time, command, self._filter.velocity, actions)
+        task.look(self._context, truth)
         terminated = task.failed(truth, self._goal, time) | sim.unstable
         reward = task.reward(truth, self._goal, time, actions, context)
         self._score.add(task.error(truth, self._goal, time), terminated)
         truncated = (self._score.steps >= self._length) & ~terminated
-        self._context = Context(sim.state(), self._goal, time, command, self._filter.velocity, actions)
-        self._policy = self._builder.build(self._context)
-        observation = self._observation(self._policy.copy())
+        observation = self._observation(self._builder.build(self._context))
         ended = terminated | truncated
         info: dict[str, Any] = {}
         if ended.any():
@@ -173,7 +171,6 @@ class Sim2RealVectorEnv(VectorEnv):
         self._noise_restarts = True
         self._sampler = None if self.plan is None else Sampler(self.plan, self.sim.space, self.num_envs, self._seed)
         self._builder = self.task.builder(self.num_envs, training=self.training, seed=self._seed)
-        self._policy = np.zeros((self.num_envs, self._builder.size), np.float32)
 
     def _begin(self, ids: np.ndarray, *, first: bool = False) -> None:
         """New parameters, goals and start states for ``ids``, and the context they begin in."""
@@ -220,7 +217,6 @@ class Sim2RealVectorEnv(VectorEnv):
         self._begin(ids)
         context = self._context[ids]
         rows = self._builder.reset(ids, context)
-        self._policy[ids] = rows
         if not self.asymmetric:
             observation[ids] = rows
             return

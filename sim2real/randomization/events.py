@@ -25,13 +25,15 @@ class Timetable:
         interval: Its gaps and durations.
         seed: The experiment's seed.
         sims: What distinguishes the simulations to the random numbers, shape (num_sims,).
+        random: Columns of the random numbers that an event's values take, shape (m,).
     """
 
-    def __init__(self, name: str, interval: Interval, seed: int, sims: np.ndarray):
-        self._seed, self._sims = seed, sims
+    def __init__(self, name: str, interval: Interval, seed: int, sims: np.ndarray, random: np.ndarray):
         (self._gap, gap_high), (self._duration, duration_high) = interval.gap, interval.duration
         self._gap_range, self._duration_range = gap_high - self._gap, duration_high - self._duration
-        self._random = np.array([random_column(f"interval {name} {what}") for what in ("gap", "duration")], np.uint64)
+        times = np.array([random_column(f"interval {name} {what}") for what in ("gap", "duration")], np.uint64)
+        self._times, self._event = (rng.Stream(seed, sims, "interval", columns)
+                                    for columns in (times, np.concatenate([times, random])))
         self._counter = np.zeros(len(sims), np.uint64)  # of the present or next event
         self._onset = np.full(len(sims), np.inf)
         self._change = np.full(len(sims), np.inf)  # the next onset or end; none before the first episode
@@ -39,7 +41,7 @@ class Timetable:
 
     def restart(self, ids: np.ndarray, counter: np.ndarray) -> None:
         """Begin episodes of ``ids`` at time 0; ``counter`` (len(ids),) is episode * EPISODE."""
-        u = rng.uniform(self._seed, self._sims[ids], counter, "interval", self._random)
+        u = self._times.uniform(counter, ids)
         # the first onset falls anywhere in the first gap, or all simulations would be calm at first
         self._onset[ids] = self._change[ids] = u[:, 1] * (self._gap + u[:, 0] * self._gap_range)
         self._counter[ids] = counter + np.uint64(1)
@@ -57,10 +59,9 @@ class Timetable:
         active = self._active[ids]
         return ids[~active], ids[active]
 
-    def begin(self, ids: np.ndarray, random: np.ndarray) -> np.ndarray:
-        """Begin the next event of ``ids``: uniform numbers (len(ids), m) of that event, in the columns ``random``."""
-        u = rng.uniform(self._seed, self._sims[ids], self._counter[ids], "interval",
-                        np.concatenate([self._random, random]))
+    def begin(self, ids: np.ndarray) -> np.ndarray:
+        """Begin the next event of ``ids``: uniform numbers (len(ids), m) for its values."""
+        u = self._event.uniform(self._counter[ids], ids)
         onset = self._onset[ids]
         self._change[ids] = onset + self._duration + u[:, 1] * self._duration_range
         self._onset[ids] = onset + self._gap + u[:, 0] * self._gap_range

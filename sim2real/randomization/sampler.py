@@ -56,7 +56,8 @@ class Sampler:
         self._counter = np.zeros(num_sims, np.uint64)  # episode number times EPISODE
         self._base = space.batch(num_sims)  # the episode's values, to which events return
         self._compile(plan)
-        self._timetables = {name: Timetable(name, plan.intervals[name], seed, self._sims) for name in self._events}
+        self._timetables = {name: Timetable(name, plan.intervals[name], seed, self._sims, draw.random)
+                            for name, draw in self._events.items()}
 
     def set_scale(self, factor: float) -> None:
         """From now on ranges are ``factor`` in [0, 1] of the plan's, about nominal (a curriculum)."""
@@ -98,7 +99,7 @@ class Sampler:
                 begin, end = due
                 changed = True
                 if len(begin):
-                    values[begin[:, None], draw.columns] = draw.values(timetable.begin(begin, draw.random))
+                    values[begin[:, None], draw.columns] = draw.values(timetable.begin(begin))
                 if len(end):
                     values[end[:, None], draw.columns] = self._base[end[:, None], draw.columns]
                     timetable.end(end)

@@ -44,7 +44,7 @@ class Simulator(abc.ABC):
         self.seed = seed
         self.threads = threads
         self.space = ParameterSpace.for_robot(robot)
-        self.values = self.space.batch(num_sims)
+        self.values = np.asfortranarray(self.space.batch(num_sims))  # steps read whole columns
         self.control_period = robot.control_period
         self.num_substeps = round(robot.control_period / robot.substep)
         self.substep = robot.control_period / self.num_substeps

@@ -96,8 +96,9 @@ class MujocoArm(Simulator):
             failed = self._integrate(self.num_substeps)
         else:
             failed = self._slip_stick()
-        sound = (np.abs(self._qpos) < _RUNAWAY) & (np.abs(self._qvel) < _RUNAWAY)  # false for nan
-        if failed or not sound.all():
+        # false for nan
+        if failed or not (np.abs(self._qpos).max() < _RUNAWAY and np.abs(self._qvel).max() < _RUNAWAY):
+            sound = (np.abs(self._qpos) < _RUNAWAY) & (np.abs(self._qvel) < _RUNAWAY)
             self._stop(np.union1d(failed, np.flatnonzero(~sound.all(axis=1))).astype(int))
 
     def _integrate(self, nstep: int) -> list[int]:

@@ -55,6 +55,7 @@ def set_options(spec: mujoco.MjSpec, substep: float) -> None:
     spec.compiler.degree = False
     spec.option.timestep = substep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.option.solver = mujoco.mjtSolver.mjSOL_PGS
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET.value | mujoco.mjtDisableBit.mjDSBL_ISLAND.value
     spec.visual.quality.shadowsize = 512
     spec.visual.quality.offsamples = 4

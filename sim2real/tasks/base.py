@@ -115,6 +115,12 @@ class Task(abc.ABC):
     def desired(self, action: np.ndarray, context: Context) -> np.ndarray:
         """Command asked for by ``action`` (n, A) in [-1, 1], before the safety filter, shape (n, C)."""
 
+    def look(self, context: Context, true_state: RobotState) -> None:
+        """Work out at once what the observation of ``context`` and the judgement of ``true_state`` have in common.
+
+        Never needed; it saves time where a simulation asks for both.
+        """
+
     # ------------------------------------------------------------------ judgement, on the true state
     @abc.abstractmethod
     def error(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray) -> np.ndarray:

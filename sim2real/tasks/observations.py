@@ -73,6 +73,10 @@ class ObservationBuilder:
         num_robots: Robots.
         training: Whether to add the terms' noise.
         seed: Seed of that noise.
+
+    Attributes:
+        size: Columns of an observation.
+        now: The last observation of all robots, shape (num_robots, size), float32; read only.
     """
 
     def __init__(self, terms: Sequence[Term], num_robots: int, *, training: bool = False, seed: int = 0):
@@ -81,13 +85,16 @@ class ObservationBuilder:
         self.names = tuple(t.name for t in self.terms)
         if len(set(self.names)) != len(self.names):
             raise TaskError(f"observation terms need unique names, got {', '.join(self.names)}")
-        ends = np.cumsum([t.size * t.history for t in self.terms])
-        self._slices = [slice(end - t.size * t.history, end) for t, end in zip(self.terms, ends, strict=True)]
-        self.size = int(ends[-1])
-        self._now = np.zeros((num_robots, self.size), np.float32)
-        self._seed, self._noisy = seed, training and any(t.noise > 0.0 for t in self.terms)
-        self._ids = np.arange(num_robots)
+        self._slices = _blocks([t.size * t.history for t in self.terms])
+        self._fresh = _blocks([t.size for t in self.terms])  # columns of a single instant
+        self.size, width = self._slices[-1].stop, self._fresh[-1].stop
+        self._scale = np.repeat([t.scale for t in self.terms], [t.size for t in self.terms])
+        self._noise = np.repeat([t.noise for t in self.terms], [t.size for t in self.terms]) if training else None
+        if self._noise is not None and not self._noise.any():
+            self._noise = None
+        self._stream = rng.Stream(seed, np.arange(num_robots), "observation", width + width % 2)
         self._count = np.zeros(num_robots, np.int64)  # never reset: the counter of the noise stream
+        self.now = np.zeros((num_robots, self.size), np.float32)
 
     def slice(self, name: str) -> slice:
         """Columns of the term ``name``, its whole history."""
@@ -98,22 +105,21 @@ class ObservationBuilder:
         ids = np.asarray(ids)
         if len(context) != len(ids):
             context = context[ids]
-        noise = self._noise(ids)
-        for term, columns in zip(self.terms, self._slices, strict=True):
-            self._now[ids, columns] = np.tile(self._value(term, context, noise), term.history)
-        return self._now[ids]
+        values = self._values(context, ids)
+        for term, columns, fresh in zip(self.terms, self._slices, self._fresh, strict=True):
+            self.now[ids, columns] = np.tile(values[:, fresh], term.history)
+        return self.now[ids]
 
     def build(self, context: Context) -> np.ndarray:
         """The observation of ``context`` (all robots), shape (num_robots, size), float32; histories move on."""
         if len(context) != self.num_robots:
             raise TaskError(f"expected the context of {self.num_robots} robots, got {len(context)}")
-        noise = self._noise(self._ids)
-        now = self._now
-        for term, columns in zip(self.terms, self._slices, strict=True):
+        values, now = self._values(context, slice(None)), self.now
+        for term, columns, fresh in zip(self.terms, self._slices, self._fresh, strict=True):
             start, size = columns.start, term.size
             if term.history > 1:
                 now[:, start + size:columns.stop] = now[:, start:columns.stop - size]
-            now[:, start:start + size] = self._value(term, context, noise)
+            now[:, start:start + size] = values[:, fresh]
         return now.copy()
 
     def describe(self) -> list[dict]:
@@ -121,16 +127,21 @@ class ObservationBuilder:
         return [{"name": t.name, "size": t.size, "scale": t.scale, "history": t.history, "noise": t.noise,
                  "clip": CLIP} for t in self.terms]
 
-    def _noise(self, ids: np.ndarray) -> np.ndarray | None:
-        if not self._noisy:
-            return None
-        self._count[ids] += 1
-        return rng.normal(self._seed, ids, self._count[ids], "observation", sum(t.size for t in self.terms))
-
-    def _value(self, term: Term, context: Context, noise: np.ndarray | None) -> np.ndarray:
-        value = term.function(context)
-        if noise is not None and term.noise > 0.0:
-            start = sum(t.size for t in self.terms[:self.terms.index(term)])
-            value = value + term.noise * noise[:, start:start + term.size]
+    def _values(self, context: Context, ids: np.ndarray | slice) -> np.ndarray:
+        """The terms of one instant side by side: with noise, scaled, clipped, (k, columns)."""
+        values = np.empty((len(context), len(self._scale)))
+        for term, columns in zip(self.terms, self._fresh, strict=True):
+            values[:, columns] = term.function(context)
+        if self._noise is not None:
+            self._count[ids] += 1
+            noise = np.concatenate(self._stream.normal(self._count[ids], ids), axis=1)
+            values += self._noise * noise[:, :len(self._noise)]
+        values *= self._scale
         # a NaN stays a NaN: who runs a policy must see it
-        return np.clip(value * term.scale, -CLIP, CLIP)
+        return np.minimum(np.maximum(values, -CLIP, out=values), CLIP, out=values)
+
+
+def _blocks(sizes: Sequence[int]) -> list[slice]:
+    """Columns of blocks of ``sizes`` side by side."""
+    ends = np.cumsum(sizes).tolist()
+    return [slice(end - size, end) for size, end in zip(sizes, ends, strict=True)]

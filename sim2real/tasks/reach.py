@@ -72,6 +72,13 @@ class Reach(Task):
             Term("last_action", n, lambda c: c.last_action, history=self.history),
         )
 
+    def look(self, context: Context, true_state: RobotState) -> None:
+        n, q, goal = len(context), true_state.joint_position, context.goal
+        both = np.concatenate([context.state.joint_position, q])
+        position, rotation, context.cache["jacobian"] = self.chain.forward_jacobian(both, n)
+        context.cache["way"] = self._errors(position[:n], rotation[:n], goal)
+        self._asked = (q.copy(), goal.copy(), self._errors(position[n:], rotation[n:], goal))
+
     def _way(self, context: Context) -> np.ndarray:
         if "way" not in context.cache:
             position, rotation, context.cache["jacobian"] = self.chain.forward_jacobian(context.state.joint_position)
@@ -82,29 +89,31 @@ class Reach(Task):
         """Damped least squares step of the joints along the arc to the goal, in increments at the velocity limit,
         the longest at most 2, (n, J)."""
         way = self._arc(context)
-        jacobian = context.cache["jacobian"][:, :way.shape[1]]
-        if way.shape[1] == 6:
-            jacobian = jacobian * np.repeat([1.0, LEVER], 3)[:, None]
-            way[:, 3:] *= LEVER
-        step = _least_squares(jacobian, way, 0.05) / self._full_step
-        return step / np.maximum(1.0, 0.5 * np.abs(step).max(axis=1, keepdims=True))
+        jacobian = context.cache["jacobian"].transpose(1, 2, 0)[:len(way)]
+        if len(way) == 6:
+            way[3:] *= LEVER
+            jacobian = jacobian * np.repeat([1.0, LEVER], 3)[:, None, None]
+        step = _least_squares(jacobian, way, 0.05)
+        step /= self._full_step[:, None]
+        step /= np.maximum(1.0, 0.5 * np.abs(step).max(axis=0))
+        return step.T
 
     def _arc(self, context: Context) -> np.ndarray:
-        """The way to the goal around the base's z axis instead of straight through it; near the goal both agree."""
-        way, goal = self._way(context).copy(), context.goal
-        tool = goal[:, :2] - way[:, :2]
-        radius, goal_radius = np.hypot(tool[:, 0], tool[:, 1]) + 1e-9, np.hypot(goal[:, 0], goal[:, 1])
-        cross = tool[:, 0] * goal[:, 1] - tool[:, 1] * goal[:, 0]
-        turn = np.arctan2(cross, tool[:, 0] * goal[:, 0] + tool[:, 1] * goal[:, 1])
-        outwards = (goal_radius - radius) / radius
-        way[:, 0] = outwards * tool[:, 0] - turn * tool[:, 1]
-        way[:, 1] = outwards * tool[:, 1] + turn * tool[:, 0]
+        """The way to the goal around the base's z axis instead of straight through it, (3 or 6, n); near the goal both
+        agree."""
+        way, (goal_x, goal_y) = self._way(context).T.copy(), context.goal[:, :2].T
+        x, y = goal_x - way[0], goal_y - way[1]  # of the tool
+        radius = np.hypot(x, y) + 1e-9
+        turn = np.arctan2(x * goal_y - y * goal_x, x * goal_x + y * goal_y)
+        outwards = (np.hypot(goal_x, goal_y) - radius) / radius
+        way[0] = outwards * x - turn * y
+        way[1] = outwards * y + turn * x
         return way
 
     def _true_way(self, true_state: RobotState, goal: np.ndarray) -> np.ndarray:
         """``_errors`` of the true state; reward, error and critic ask for the same one in each period."""
         q = true_state.joint_position
-        if not (np.array_equal(q, self._asked[0]) and np.array_equal(goal, self._asked[1])):
+        if not (_same(q, self._asked[0]) and _same(goal, self._asked[1])):
             self._asked = (q.copy(), goal.copy(), self._errors(*self.chain.forward(q), goal))
         return self._asked[2]
 
@@ -204,6 +213,10 @@ class Reach(Task):
                 - 0.1 * terms.limit_margin(true_state.joint_position, self._low, self._high, 0.1))
 
 
+def _same(a: np.ndarray, b: np.ndarray | None) -> bool:
+    return b is not None and a.shape == b.shape and bool((a == b).all())
+
+
 def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Rotation vectors that turn unit vectors ``a`` into ``b`` the short way, (n, 3), (n, 3) -> (n, 3)."""
     axis = np.cross(a, b)
@@ -215,18 +228,26 @@ def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _least_squares(jacobian: np.ndarray, way: np.ndarray, damping: float) -> np.ndarray:
-    """J^T (J J^T + d^2 I)^-1 e (Nakamura and Hanafusa 1986), shapes (n, m, J), (n, m) -> (n, J)."""
-    square = jacobian @ jacobian.transpose(0, 2, 1) + damping**2 * np.eye(jacobian.shape[1])
-    solved = _solve3(square, way) if way.shape[1] == 3 else np.linalg.solve(square, way[..., None])[..., 0]
-    return (solved[:, None, :] @ jacobian)[:, 0]
+    """J^T (J J^T + d^2 I)^-1 e (Nakamura and Hanafusa 1986), shapes (m, J, n), (m, n) -> (J, n)."""
+    m, damping = len(way), damping**2
+    square = {(i, k): np.einsum("jn,jn->n", jacobian[i], jacobian[k]) + (damping if i == k else 0.0)
+              for i in range(m) for k in range(i, m)}
+    if m == 3:
+        solved = _solve3(square, way)
+    else:
+        matrix = np.stack([[square[min(i, k), max(i, k)] for k in range(m)] for i in range(m)])
+        solved = np.linalg.solve(matrix.transpose(2, 0, 1), way.T[..., None])[..., 0].T
+    step = solved[0] * jacobian[0]
+    for i in range(1, m):
+        step += solved[i] * jacobian[i]
+    return step
 
 
-def _solve3(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solutions (n, 3) of symmetric 3 x 3 systems by Cramer's rule; LAPACK's overhead is many times the work."""
-    a, b, c = matrix[:, 0, 0], matrix[:, 0, 1], matrix[:, 0, 2]
-    d, e, f = matrix[:, 1, 1], matrix[:, 1, 2], matrix[:, 2, 2]
+def _solve3(matrix: dict[tuple[int, int], np.ndarray], right: np.ndarray) -> list[np.ndarray]:
+    """Solutions of symmetric 3 x 3 systems by Cramer's rule: LAPACK's overhead is many times the work."""
+    a, b, c = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    d, e, f = matrix[1, 1], matrix[1, 2], matrix[2, 2]
     u, v, w = d * f - e * e, c * e - b * f, b * e - c * d  # first row of the adjugate
-    x, y, z = right.T
-    determinant = a * u + b * v + c * w
-    return np.stack([u * x + v * y + w * z, v * x + (a * f - c * c) * y + (b * c - a * e) * z,
-                     w * x + (b * c - a * e) * y + (a * d - b * b) * z], axis=1) / determinant[:, None]
+    g = b * c - a * e
+    x, y, z = right / (a * u + b * v + c * w)
+    return [u * x + v * y + w * z, v * x + (a * f - c * c) * y + g * z, w * x + g * y + (a * d - b * b) * z]

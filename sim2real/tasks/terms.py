@@ -39,8 +39,9 @@ def action_rate(action: np.ndarray, last_action: np.ndarray) -> np.ndarray:
 
 def limit_margin(position: np.ndarray, low: np.ndarray, high: np.ndarray, margin: float) -> np.ndarray:
     """How far joints are inside the last ``margin`` [rad] before a limit, summed and over the margin, (n,)."""
-    depth = np.maximum(low + margin - position, position - (high - margin))
-    return np.maximum(depth, 0.0).sum(axis=1) / margin
+    depth = np.abs(position - 0.5 * (low + high))
+    depth -= 0.5 * (high - low) - margin
+    return np.einsum("ij->i", np.maximum(depth, 0.0, out=depth)) / margin
 
 
 def unit_parameters(space: ParameterSpace, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
