@@ -54,8 +54,7 @@ class Stream:
 
     def uniform(self, counter: np.ndarray | int, ids: np.ndarray | slice = _EVERY) -> np.ndarray:
         """Uniform numbers in (0, 1) of the simulations at ``ids``, shape (k, size), for ``counter``, () or (k,)."""
-        key = _mix(self._key[ids] + np.atleast_1d(counter).astype(np.uint64) * _GOLDEN)
-        bits = _mix(key[:, None] + self._columns)
+        bits = self._bits(counter, ids)
         bits >>= _11
         out = bits.astype(float)
         out += 0.5
@@ -63,14 +62,14 @@ class Stream:
         return out
 
     def normal(self, counter: np.ndarray | int, ids: np.ndarray | slice = _EVERY) -> np.ndarray:
-        """Standard normal numbers for an even ``size``, shape (2, k, size / 2): the first half of the columns and the
-        second. Box-Muller on pairs of ``uniform``.
+        """Standard normal numbers, shape (2, k, size): Box-Muller on the two halves of each random word.
 
         In single precision, five times as fast and exact to 1e-6: every measurement of every step takes some.
         """
-        u = self.uniform(counter, ids)
-        half = u.shape[1] // 2
-        radius, angle = u[:, :half].astype(np.float32), u[:, half:].astype(np.float32)
+        words = self._bits(counter, ids).view(np.uint32).astype(np.float32)
+        words += np.float32(0.5)
+        words *= np.float32(2.0**-32)
+        radius, angle = words[:, ::2].copy(), words[:, 1::2].copy()
         np.log(radius, out=radius)
         radius *= np.float32(-2.0)
         np.sqrt(radius, out=radius)
@@ -79,6 +78,11 @@ class Stream:
         np.multiply(radius, np.cos(angle), out=out[0])
         np.multiply(radius, np.sin(angle), out=out[1])
         return out
+
+
+    def _bits(self, counter: np.ndarray | int, ids: np.ndarray | slice) -> np.ndarray:
+        key = _mix(self._key[ids] + np.atleast_1d(counter).astype(np.uint64) * _GOLDEN)
+        return _mix(key[:, None] + self._columns)
 
 
 def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str,
@@ -92,4 +96,4 @@ def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str,
 
 def normal(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str, size: int) -> np.ndarray:
     """Standard normal numbers, shape (len(sims), size): see ``Stream``."""
-    return np.concatenate(Stream(seed, sims, stream, size + size % 2).normal(counter), axis=1)[:, :size]
+    return np.concatenate(Stream(seed, sims, stream, (size + 1) // 2).normal(counter), axis=1)[:, :size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,6 +47,11 @@ class RobotState:
             angular_velocity=np.zeros((n, 3)),
         )
 
+    @classmethod
+    def of_joints(cls, time: np.ndarray, position: np.ndarray, velocity: np.ndarray) -> RobotState:
+        """Arms with ``position`` and ``velocity`` (n, J); their base, at the identity, is shared and read only."""
+        return cls(time, position, velocity, *_still(len(time)))
+
     def __len__(self) -> int:
         return len(self.time)
 
@@ -65,3 +71,13 @@ class RobotState:
         """Which robots have only finite numbers, shape (n,)."""
         return np.logical_and.reduce([np.isfinite(getattr(self, f.name)).reshape(len(self), -1).all(axis=1)
                                       for f in fields(self)])
+
+
+@lru_cache(maxsize=8)
+def _still(n: int) -> tuple[np.ndarray, ...]:
+    """Position, quaternion and velocities of ``n`` bases that stand at the identity, read only."""
+    state = RobotState.zeros(n, 0)
+    parts = (state.position, state.quaternion, state.linear_velocity, state.angular_velocity)
+    for part in parts:
+        part.flags.writeable = False
+    return parts

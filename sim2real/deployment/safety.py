@@ -32,7 +32,6 @@ class CommandFilter:
         period: Time of one step in [s].
 
     Attributes:
-        clipped: Whether the last command differs from the desired one, shape (n,).
         rejected: Whether the last desired command was not finite, so that the robot brakes, shape (n,).
     """
 
@@ -50,8 +49,13 @@ class CommandFilter:
         start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
         self._wanted, self._wanted_rate = start.copy(), np.zeros(size)
-        self.clipped = np.zeros(num_robots, bool)
+        self._off = np.zeros((num_robots, len(limits)), bool)
         self.rejected = np.zeros(num_robots, bool)
+
+    @property
+    def clipped(self) -> np.ndarray:
+        """Whether the last command differs from the desired one, shape (n,)."""
+        return self._off.any(axis=1)
 
     @property
     def command(self) -> np.ndarray:
@@ -77,14 +81,14 @@ class CommandFilter:
         """Start the streams ``ids`` (None: all) at rest at ``command`` (k, C), put inside the position bounds."""
         ids = slice(None) if ids is None else np.asarray(ids)
         command = np.asarray(command, float)
-        expected = self.clipped[ids].shape + self._shape[1:]
+        expected = self._off[ids].shape
         if command.shape != expected or not np.isfinite(command).all():
             raise BadInputError(f"filter reset: expected a finite command of shape {expected}, got {command.shape}")
         inside = np.clip(command, self.limits.low, self.limits.high)
         for array, value in ((self._q, inside), (self._wanted, inside), (self._v, 0.0), (self._a, 0.0),
                              (self._wanted_rate, 0.0)):
             array.reshape(self._shape)[ids] = value
-        self.clipped[ids] = (inside != command).any(axis=1)
+        self._off[ids] = inside != command
         self.rejected[ids] = False
 
     def step(self, desired: np.ndarray, hold: np.ndarray | None = None) -> np.ndarray:
@@ -123,7 +127,7 @@ class CommandFilter:
         off = np.abs(self._q - wanted) > self._slack
         if braking is not None:
             off |= braking
-        self.clipped = off.reshape(self._shape).any(axis=1)
+        self._off = off.reshape(self._shape)
         return self._q.reshape(self._shape).copy()
 
     def _aim(self, wanted: np.ndarray) -> np.ndarray:

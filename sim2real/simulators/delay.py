@@ -37,7 +37,7 @@ class DelayLine:
             ``before`` (n, size), ``after`` (n, size) and ``switch`` (n,): ``before`` is in force during steps
             0 .. switch - 1 of this period, ``after`` from step ``switch`` on.
         """
-        depth = len(self._ring)
+        depth, n, size = self._ring.shape
         self._head = (self._head - 1) % depth
         self._ring[self._head] = command
         if not delay.any():
@@ -46,4 +46,5 @@ class DelayLine:
         steps = np.minimum(np.ceil(delay / self._substep - 1e-6).astype(int), self._most)
         periods, switch = np.divmod(steps, self._num_substeps)
         newest = self._head + periods
-        return self._ring[(newest + 1) % depth, self._sims], self._ring[newest % depth, self._sims], switch
+        rows = self._ring.reshape(depth * n, size)  # one index is gathered faster than two
+        return rows[(newest + 1) % depth * n + self._sims], rows[newest % depth * n + self._sims], switch

@@ -28,7 +28,7 @@ class CommandEffects:
 
     def identify(self, identities: np.ndarray) -> None:
         """Key the random streams by ``identities`` (num_sims,) instead of by index."""
-        self._drops, self._jitters = (rng.Stream(self._seed, identities, name, 1) for name in ("drop", "jitter"))
+        self._draws = rng.Stream(self._seed, identities, "command", 2)  # loss, jitter
 
     def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
         """Restart ``ids`` as if ``command`` (len(ids), C) had always been given."""
@@ -37,9 +37,11 @@ class CommandEffects:
 
     def apply(self, command: np.ndarray, values: np.ndarray, counter: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Effective set points (n, C) and their dead time in [s], (n,)."""
-        probability = values[:, self._drop]
-        if probability.any():
-            lost = self._drops.uniform(counter)[:, 0] < probability
+        probability, jitter = values[:, self._drop], values[:, self._jitter]
+        lossy, jittery = probability.any(), jitter.any()
+        draws = self._draws.uniform(counter) if lossy or jittery else None
+        if lossy:
+            lost = draws[:, 0] < probability
             command = np.where(lost[:, None], self.held, command)
         self.held[:] = command
         if self._play is not None and values[:, self._play].any():
@@ -48,9 +50,8 @@ class CommandEffects:
             command = np.minimum(np.maximum(self._behind, command - half), command + half)
         self._behind[:] = command
         delay = values[:, self._delay]
-        jitter = values[:, self._jitter]
-        if jitter.any():
-            delay = delay + jitter * self._jitters.uniform(counter)[:, 0]
+        if jittery:
+            delay = delay + jitter * draws[:, 1]
         return command, delay
 
 
@@ -89,7 +90,7 @@ class SensorEffects:
 
     def identify(self, identities: np.ndarray) -> None:
         """Key the random streams by ``identities`` (num_sims,) instead of by index."""
-        self._draws = rng.Stream(self._seed, identities, "sensor", 2 * self._joints if self._arm else 12)
+        self._draws = rng.Stream(self._seed, identities, "sensor", self._joints if self._arm else 6)
 
     def reset(self, ids: np.ndarray, truth: RobotState, values: np.ndarray, counter: np.ndarray) -> None:
         """Restart ``ids`` as if they had been in ``truth`` (their states only) for ever."""
@@ -123,8 +124,6 @@ class SensorEffects:
             out[:, columns] = getattr(state, name)
 
     def _report(self, packed: np.ndarray, time: np.ndarray, values: np.ndarray, draws: np.ndarray) -> RobotState:
-        out = RobotState.zeros(len(packed), self._joints)
-        out.time[:] = time
         sigma = [values[:, c, None] for c in self._noise]
         if self._arm:
             position, velocity = draws
@@ -133,8 +132,9 @@ class SensorEffects:
             position += packed[:, :self._joints]
             velocity *= sigma[1]
             velocity += packed[:, self._joints:]
-            out.joint_position, out.joint_velocity = _quantise(position, values[:, self._quantum]), velocity
-            return out
+            return RobotState.of_joints(time.copy(), _quantise(position, values[:, self._quantum]), velocity)
+        out = RobotState.zeros(len(packed), 0)
+        out.time[:] = time
         first, second = draws
         out.position = _quantise(packed[:, :3] + sigma[0] * first[:, :3], values[:, self._quantum])
         out.linear_velocity = packed[:, 3:6] + sigma[1] * first[:, 3:]

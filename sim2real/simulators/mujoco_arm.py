@@ -36,6 +36,7 @@ class MujocoArm(Simulator):
         self._qpos, self._qvel, self._set_point, self._ctrl = bind("qpos"), bind("qvel"), bind("act"), bind("ctrl")
         # history of an actuator: two words, the samples' times, the samples
         self._past = bind("history").reshape(num_sims, robot.num_joints, -1)[:, :, 2 + self.num_substeps:]
+        self._after = self._ctrl.copy()  # the set points at the end of the last period
         self._push = bind("xfrc_applied")[:, tool, :3]
         self._line = DelayLine(num_sims, self.command_size, self.num_substeps, self.substep, longest)
         self._fields = {name: self.batch.expand(name) for name in (
@@ -83,12 +84,15 @@ class MujocoArm(Simulator):
         self._line.reset(ids, command)
         self._set_point[ids] = command
         self._ctrl[ids] = command
+        self._after[ids] = np.nan  # the engine's memory was cleared
 
     def _advance(self, command: np.ndarray, delay: np.ndarray) -> None:
         before, after, switch = self._line.push(command, delay)
         self._ctrl[:] = after
-        if switch.any():
-            self._past[:] = before[:, :, None]
+        other = np.flatnonzero((before != self._after).any(axis=1))  # else the engine remembers what it has seen
+        if len(other):
+            self._past[other] = before[other, :, None]
+        self._after = after.copy()
         # half a step early, so that the engine's comparison of times is never a tie
         self._fields["actuator_delay"][:] = np.where(switch > 0, (switch - 0.5) * self.substep, 0.0)[:, None]
         self._push[:] = self.values[:, self._force]
@@ -96,10 +100,8 @@ class MujocoArm(Simulator):
             failed = self._integrate(self.num_substeps)
         else:
             failed = self._slip_stick()
-        # false for nan
-        if failed or not (np.abs(self._qpos).max() < _RUNAWAY and np.abs(self._qvel).max() < _RUNAWAY):
-            sound = (np.abs(self._qpos) < _RUNAWAY) & (np.abs(self._qvel) < _RUNAWAY)
-            self._stop(np.union1d(failed, np.flatnonzero(~sound.all(axis=1))).astype(int))
+        if failed:
+            self._stop(np.array(failed), self.true_state())
 
     def _integrate(self, nstep: int) -> list[int]:
         """The simulations in which MuJoCo raised an error; the others have advanced."""
@@ -118,19 +120,25 @@ class MujocoArm(Simulator):
         loss[:, self._columns] = self._friction
         return failed
 
-    def _stop(self, ids: np.ndarray) -> None:
-        """Mark ``ids`` as unstable and let them stand in the last finite state."""
-        last = self.true_state()[ids]
+    def _refresh(self) -> RobotState:
+        last, truth = self._truth, super()._refresh()
+        if np.abs(truth.joint_velocity).max() < _RUNAWAY:  # a position runs away with its velocity; false for nan
+            return truth
+        sound = (np.abs(truth.joint_position) < _RUNAWAY) & (np.abs(truth.joint_velocity) < _RUNAWAY)
+        self._stop(np.flatnonzero(~sound.all(axis=1)), last)
+        return super()._refresh()
+
+    def _stop(self, ids: np.ndarray, last: RobotState) -> None:
+        """Mark ``ids`` as unstable and let them stand where they were in the state ``last`` of all."""
+        last = last[ids]
         last.joint_velocity[:] = 0.0
         self._write(ids, last)
         self._reset_actuators(ids, self.rest_command(last))
         self.unstable[ids] = True
 
     def _read(self) -> RobotState:
-        state = RobotState.zeros(self.num_sims, self.robot.num_joints)
-        state.joint_position[:] = self._qpos[:, self._columns]
-        state.joint_velocity[:] = self._qvel[:, self._columns]
-        return state
+        return RobotState.of_joints(self.time.copy(), self._qpos[:, self._columns].copy(),
+                                    self._qvel[:, self._columns].copy())
 
     def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
         if self._cameras is None or self._cameras.size != tuple(size):

@@ -88,11 +88,11 @@ class ObservationBuilder:
         self._slices = _blocks([t.size * t.history for t in self.terms])
         self._fresh = _blocks([t.size for t in self.terms])  # columns of a single instant
         self.size, width = self._slices[-1].stop, self._fresh[-1].stop
-        self._scale = np.repeat([t.scale for t in self.terms], [t.size for t in self.terms])
+        self._scale = np.repeat(np.float32([t.scale for t in self.terms]), [t.size for t in self.terms])
         self._noise = np.repeat([t.noise for t in self.terms], [t.size for t in self.terms]) if training else None
         if self._noise is not None and not self._noise.any():
             self._noise = None
-        self._stream = rng.Stream(seed, np.arange(num_robots), "observation", width + width % 2)
+        self._stream = rng.Stream(seed, np.arange(num_robots), "observation", (width + 1) // 2)
         self._count = np.zeros(num_robots, np.int64)  # never reset: the counter of the noise stream
         self.now = np.zeros((num_robots, self.size), np.float32)
 
@@ -129,7 +129,7 @@ class ObservationBuilder:
 
     def _values(self, context: Context, ids: np.ndarray | slice) -> np.ndarray:
         """The terms of one instant side by side: with noise, scaled, clipped, (k, columns)."""
-        values = np.empty((len(context), len(self._scale)))
+        values = np.empty((len(context), len(self._scale)), np.float32)
         for term, columns in zip(self.terms, self._fresh, strict=True):
             values[:, columns] = term.function(context)
         if self._noise is not None:

@@ -46,6 +46,7 @@ class Reach(Task):
         self.orientation = orientation
         self.goal_size = ORIENTATIONS[orientation]
         self.chain = Chain.from_robot(robot)
+        self._fast = self.chain.astype(np.float32)
         joints = robot.num_joints
         self._full_step = robot.velocity_limit * self.control_period
         self._step = self.increment * self._full_step
@@ -54,6 +55,7 @@ class Reach(Task):
         span = self._high - self._low
         self._margin = np.minimum(0.1, 0.05 * span)
         self._velocity_limit, self._home = robot.velocity_limit, robot.home
+        self._rows: tuple = (0, {})  # number of robots, and limits and steps repeated for each
         self._asked: tuple = (None, None, None)  # joint positions, goal, and the answer of _true_way
         self.goal_uniforms = 1 + joints
         self.state_uniforms = 2 + joints
@@ -64,9 +66,9 @@ class Reach(Task):
         n, way = self.robot.num_joints, 3 if self.orientation == "free" else 6
         return (
             Term("joint_position", n, lambda c: c.state.joint_position - self._home, scale=0.5),
-            Term("joint_velocity", n, lambda c: c.state.joint_velocity / self._velocity_limit, scale=3.0, history=2),
-            Term("lead", n, lambda c: (c.command - c.state.joint_position) / self._full_step, history=self.history),
-            Term("command_velocity", n, lambda c: c.command_velocity / self._velocity_limit, scale=3.0),
+            Term("joint_velocity", n, lambda c: c.state.joint_velocity / self._each(len(c))["velocity"], scale=3.0, history=2),
+            Term("lead", n, lambda c: (c.command - c.state.joint_position) / self._each(len(c))["full"], history=self.history),
+            Term("command_velocity", n, lambda c: c.command_velocity / self._each(len(c))["velocity"], scale=3.0),
             Term("tool_to_goal", way, lambda c: self._way(c), scale=4.0),
             Term("joint_step", n, lambda c: self._joint_step(c), scale=1.0),
             Term("last_action", n, lambda c: c.last_action, history=self.history),
@@ -75,13 +77,13 @@ class Reach(Task):
     def look(self, context: Context, true_state: RobotState) -> None:
         n, q, goal = len(context), true_state.joint_position, context.goal
         both = np.concatenate([context.state.joint_position, q])
-        position, rotation, context.cache["jacobian"] = self.chain.forward_jacobian(both, n)
+        position, rotation, context.cache["jacobian"] = self._fast.forward_jacobian(both, n)
         context.cache["way"] = self._errors(position[:n], rotation[:n], goal)
         self._asked = (q.copy(), goal.copy(), self._errors(position[n:], rotation[n:], goal))
 
     def _way(self, context: Context) -> np.ndarray:
         if "way" not in context.cache:
-            position, rotation, context.cache["jacobian"] = self.chain.forward_jacobian(context.state.joint_position)
+            position, rotation, context.cache["jacobian"] = self._fast.forward_jacobian(context.state.joint_position)
             context.cache["way"] = self._errors(position, rotation, context.goal)
         return context.cache["way"]
 
@@ -92,18 +94,18 @@ class Reach(Task):
         jacobian = context.cache["jacobian"].transpose(1, 2, 0)[:len(way)]
         if len(way) == 6:
             way[3:] *= LEVER
-            jacobian = jacobian * np.repeat([1.0, LEVER], 3)[:, None, None]
+            jacobian = jacobian * np.repeat(np.float32([1.0, LEVER]), 3)[:, None, None]
         step = _least_squares(jacobian, way, 0.05)
-        step /= self._full_step[:, None]
+        step /= self._full_step.astype(np.float32)[:, None]
         step /= np.maximum(1.0, 0.5 * np.abs(step).max(axis=0))
         return step.T
 
     def _arc(self, context: Context) -> np.ndarray:
         """The way to the goal around the base's z axis instead of straight through it, (3 or 6, n); near the goal both
         agree."""
-        way, (goal_x, goal_y) = self._way(context).T.copy(), context.goal[:, :2].T
+        way, (goal_x, goal_y) = self._way(context).T.astype(np.float32), context.goal[:, :2].T.astype(np.float32)
         x, y = goal_x - way[0], goal_y - way[1]  # of the tool
-        radius = np.hypot(x, y) + 1e-9
+        radius = np.hypot(x, y) + np.float32(1e-9)
         turn = np.arctan2(x * goal_y - y * goal_x, x * goal_x + y * goal_y)
         outwards = (np.hypot(goal_x, goal_y) - radius) / radius
         way[0] = outwards * x - turn * y
@@ -114,7 +116,7 @@ class Reach(Task):
         """``_errors`` of the true state; reward, error and critic ask for the same one in each period."""
         q = true_state.joint_position
         if not (_same(q, self._asked[0]) and _same(goal, self._asked[1])):
-            self._asked = (q.copy(), goal.copy(), self._errors(*self.chain.forward(q), goal))
+            self._asked = (q.copy(), goal.copy(), self._errors(*self._fast.forward(q), goal))
         return self._asked[2]
 
     def _errors(self, position: np.ndarray, rotation: np.ndarray, goal: np.ndarray) -> np.ndarray:
@@ -192,9 +194,10 @@ class Reach(Task):
     # ------------------------------------------------------------------ actions
     def desired(self, action: np.ndarray, context: Context) -> np.ndarray:
         """The last command plus the increment, at most the lead away from the measured position and inside limits."""
-        q = context.state.joint_position
-        target = np.clip(context.command + action * self._step, q - self._lead, q + self._lead)
-        return np.clip(target, self._low, self._high)
+        q, each = context.state.joint_position, self._each(len(context))
+        target = context.command + action * each["step"]
+        target = np.minimum(np.maximum(target, q - each["lead"], out=target), q + each["lead"], out=target)
+        return np.minimum(np.maximum(target, each["low"], out=target), each["high"], out=target)
 
     # ------------------------------------------------------------------ judgement
     def error(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray) -> np.ndarray:
@@ -205,12 +208,20 @@ class Reach(Task):
 
     def reward(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray, action: np.ndarray,
                context: Context) -> np.ndarray:
-        error = self.error(true_state, goal, time)
-        speed = terms.mean_square(true_state.joint_velocity / self._velocity_limit)
+        error, each = self.error(true_state, goal, time), self._each(len(true_state))
+        speed = terms.mean_square(true_state.joint_velocity / each["velocity"])
         return (terms.near(error, 0.2) + terms.inside(error, 0.02) + terms.inside(error, 0.006)
                 - self.smoothness * terms.action_rate(action, context.last_action) - 0.02 * terms.mean_square(action)
                 - 2.0 * speed * terms.inside(error, 0.05)
-                - 0.1 * terms.limit_margin(true_state.joint_position, self._low, self._high, 0.1))
+                - 0.1 * terms.limit_margin(true_state.joint_position, each["low"], each["high"], 0.1))
+
+    def _each(self, n: int) -> dict[str, np.ndarray]:
+        """Limits and steps of the joints, (n, J): whole arrays are many times faster than rows that are repeated."""
+        if self._rows[0] != n:
+            self._rows = (n, {name: np.tile(row, (n, 1)) for name, row in (
+                ("step", self._step), ("full", self._full_step), ("lead", self._lead), ("low", self._low),
+                ("high", self._high), ("velocity", self._velocity_limit))})
+        return self._rows[1]
 
 
 def _same(a: np.ndarray, b: np.ndarray | None) -> bool:
