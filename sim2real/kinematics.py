@@ -74,7 +74,8 @@ class Chain:
     def forward_jacobian(self, q: np.ndarray, first: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """``forward`` and ``jacobian`` in one walk along the chain: position, rotation and Jacobian.
 
-        With ``first`` the Jacobian is that of the first so many rows of ``q`` alone. It is a view on an array (6, J, n): ``jacobian.transpose(1, 2, 0)`` has rows over all robots.
+        With ``first`` the Jacobian is that of the first so many rows of ``q`` alone. It is a view on an array
+        (6, J, n): ``jacobian.transpose(1, 2, 0)`` has rows over all robots.
         """
         q = self._checked(q)
         n = len(q) if first is None else first

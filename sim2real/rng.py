@@ -7,6 +7,8 @@ pseudorandom number generators"), applied once per key word, as counter-based ge
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -16,6 +18,7 @@ _ONE = np.uint64(1)
 _30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _ALL = (1 << 64) - 1
 _EVERY = slice(None)
+_DEPTH = 8  # calls that ``Ahead`` works out at once
 _TO_UNIT = 2.0**-53
 
 STREAMS = {name: i for i, name in enumerate(
@@ -53,7 +56,10 @@ class Stream:
         self._key = _mix(key + np.atleast_1d(sims).astype(np.uint64) * _GOLDEN)
 
     def uniform(self, counter: np.ndarray | int, ids: np.ndarray | slice = _EVERY) -> np.ndarray:
-        """Uniform numbers in (0, 1) of the simulations at ``ids``, shape (k, size), for ``counter``, () or (k,)."""
+        """Uniform numbers in (0, 1) of the simulations at ``ids``, shape (k, size), for ``counter``, () or (k,).
+
+        With several counters for each, shape (m, k), the result is (m, k, size).
+        """
         bits = self._bits(counter, ids)
         bits >>= _11
         out = bits.astype(float)
@@ -62,14 +68,14 @@ class Stream:
         return out
 
     def normal(self, counter: np.ndarray | int, ids: np.ndarray | slice = _EVERY) -> np.ndarray:
-        """Standard normal numbers, shape (2, k, size): Box-Muller on the two halves of each random word.
+        """Standard normal numbers, shape (2, k, size) or (2, m, k, size): Box-Muller on the two halves of random words.
 
         In single precision, five times as fast and exact to 1e-6: every measurement of every step takes some.
         """
         words = self._bits(counter, ids).view(np.uint32).astype(np.float32)
         words += np.float32(0.5)
         words *= np.float32(2.0**-32)
-        radius, angle = words[:, ::2].copy(), words[:, 1::2].copy()
+        radius, angle = words[..., ::2].copy(), words[..., 1::2].copy()
         np.log(radius, out=radius)
         radius *= np.float32(-2.0)
         np.sqrt(radius, out=radius)
@@ -82,7 +88,31 @@ class Stream:
 
     def _bits(self, counter: np.ndarray | int, ids: np.ndarray | slice) -> np.ndarray:
         key = _mix(self._key[ids] + np.atleast_1d(counter).astype(np.uint64) * _GOLDEN)
-        return _mix(key[:, None] + self._columns)
+        return _mix(key[..., None] + self._columns)
+
+
+class Ahead:
+    """What ``draw`` gives for counters that go up by one from call to call, a few calls' worth at a time.
+
+    Args:
+        draw: ``Stream.uniform`` or ``Stream.normal``.
+        axis: The axis of its result in front of which that of the calls is put.
+    """
+
+    def __init__(self, draw: Callable[[np.ndarray], np.ndarray], axis: int):
+        self._draw, self._axis = draw, axis
+        self._first, self._block = np.zeros(0, np.int64), np.zeros(0)
+
+    def __call__(self, counter: np.ndarray) -> np.ndarray:
+        """The numbers for ``counter`` (n,)."""
+        if len(self._first) == len(counter):
+            k = int(counter[0] - self._first[0])
+            if 0 <= k < _DEPTH and (counter - k == self._first).all():
+                return self._block[k].copy()
+        self._first = counter.copy()
+        block = self._draw(counter + np.arange(_DEPTH)[:, None])
+        self._block = np.moveaxis(block, self._axis, 0)
+        return self._block[0].copy()
 
 
 def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str,

@@ -33,7 +33,7 @@ from sim2real.urdf import parse_urdf
 
 _GRAVITY = 9.81
 _FREQUENCY = 8.0  # [Hz]
-_SUBSTEP = 0.005  # [s]
+_SUBSTEP = 0.004  # [s]
 _PERIOD = 0.04  # [s]
 _FINGER = re.compile(r"finger|gripper|knuckle|jaw|thumb|claw", re.IGNORECASE)
 

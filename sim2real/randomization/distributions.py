@@ -232,4 +232,4 @@ class Bank:
             out[:, self._log] = np.exp(out[:, self._log])
         for i, d in self._others:
             out[:, i] = d.quantile(u[:, i])
-        return np.clip(out, self._low, self._high, out=out)
+        return np.minimum(np.maximum(out, self._low, out=out), self._high, out=out)

@@ -28,7 +28,7 @@ class CommandEffects:
 
     def identify(self, identities: np.ndarray) -> None:
         """Key the random streams by ``identities`` (num_sims,) instead of by index."""
-        self._draws = rng.Stream(self._seed, identities, "command", 2)  # loss, jitter
+        self._draw = rng.Ahead(rng.Stream(self._seed, identities, "command", 2).uniform, 0)  # loss, jitter
 
     def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
         """Restart ``ids`` as if ``command`` (len(ids), C) had always been given."""
@@ -39,7 +39,7 @@ class CommandEffects:
         """Effective set points (n, C) and their dead time in [s], (n,)."""
         probability, jitter = values[:, self._drop], values[:, self._jitter]
         lossy, jittery = probability.any(), jitter.any()
-        draws = self._draws.uniform(counter) if lossy or jittery else None
+        draws = self._draw(counter) if lossy or jittery else None
         if lossy:
             lost = draws[:, 0] < probability
             command = np.where(lost[:, None], self.held, command)
@@ -90,7 +90,8 @@ class SensorEffects:
 
     def identify(self, identities: np.ndarray) -> None:
         """Key the random streams by ``identities`` (num_sims,) instead of by index."""
-        self._draws = rng.Stream(self._seed, identities, "sensor", self._joints if self._arm else 6)
+        self._stream = rng.Stream(self._seed, identities, "sensor", self._joints if self._arm else 6)
+        self._draw = rng.Ahead(self._stream.normal, 1)
 
     def reset(self, ids: np.ndarray, truth: RobotState, values: np.ndarray, counter: np.ndarray) -> None:
         """Restart ``ids`` as if they had been in ``truth`` (their states only) for ever."""
@@ -98,7 +99,7 @@ class SensorEffects:
         self._pack(truth, packed)
         self._ring[:, ids] = packed
         self.measured = self.measured.copy()  # whoever holds the last report keeps it
-        self.measured[ids] = self._report(packed, truth.time, values[ids], self._draws.normal(counter[ids], ids))
+        self.measured[ids] = self._report(packed, truth.time, values[ids], self._stream.normal(counter[ids], ids))
 
     def record(self, truth: RobotState, values: np.ndarray, counter: np.ndarray) -> None:
         """Take in the true state of all simulations after a step and make the new report."""
@@ -117,7 +118,7 @@ class SensorEffects:
             else:  # delays under a period need no gathering
                 newer, older = packed, ring[(self._head + 1) % depth]
             packed = newer + part * (older - newer)
-        self.measured = self._report(packed, truth.time, values, self._draws.normal(counter))
+        self.measured = self._report(packed, truth.time, values, self._draw(counter))
 
     def _pack(self, state: RobotState, out: np.ndarray) -> None:
         for name, columns in self._parts.items():

@@ -115,7 +115,7 @@ class Task(abc.ABC):
     def desired(self, action: np.ndarray, context: Context) -> np.ndarray:
         """Command asked for by ``action`` (n, A) in [-1, 1], before the safety filter, shape (n, C)."""
 
-    def look(self, context: Context, true_state: RobotState) -> None:
+    def look(self, context: Context, true_state: RobotState) -> None:  # noqa: B027 - optional
         """Work out at once what the observation of ``context`` and the judgement of ``true_state`` have in common.
 
         Never needed; it saves time where a simulation asks for both.

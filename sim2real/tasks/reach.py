@@ -46,7 +46,7 @@ class Reach(Task):
         self.orientation = orientation
         self.goal_size = ORIENTATIONS[orientation]
         self.chain = Chain.from_robot(robot)
-        self._fast = self.chain.astype(np.float32)
+        self._fast = self.chain.astype(np.float32)  # for observations, which are single precision anyway, and rewards
         joints = robot.num_joints
         self._full_step = robot.velocity_limit * self.control_period
         self._step = self.increment * self._full_step
@@ -64,11 +64,15 @@ class Reach(Task):
     # ------------------------------------------------------------------ observations
     def terms(self) -> tuple[Term, ...]:
         n, way = self.robot.num_joints, 3 if self.orientation == "free" else 6
+
+        def scaled(value: np.ndarray, name: str) -> np.ndarray:
+            return value / self._each(len(value))[name]
+
         return (
             Term("joint_position", n, lambda c: c.state.joint_position - self._home, scale=0.5),
-            Term("joint_velocity", n, lambda c: c.state.joint_velocity / self._each(len(c))["velocity"], scale=3.0, history=2),
-            Term("lead", n, lambda c: (c.command - c.state.joint_position) / self._each(len(c))["full"], history=self.history),
-            Term("command_velocity", n, lambda c: c.command_velocity / self._each(len(c))["velocity"], scale=3.0),
+            Term("joint_velocity", n, lambda c: scaled(c.state.joint_velocity, "velocity"), scale=3.0, history=2),
+            Term("lead", n, lambda c: scaled(c.command - c.state.joint_position, "full"), history=self.history),
+            Term("command_velocity", n, lambda c: scaled(c.command_velocity, "velocity"), scale=3.0),
             Term("tool_to_goal", way, lambda c: self._way(c), scale=4.0),
             Term("joint_step", n, lambda c: self._joint_step(c), scale=1.0),
             Term("last_action", n, lambda c: c.last_action, history=self.history),
@@ -116,7 +120,7 @@ class Reach(Task):
         """``_errors`` of the true state; reward, error and critic ask for the same one in each period."""
         q = true_state.joint_position
         if not (_same(q, self._asked[0]) and _same(goal, self._asked[1])):
-            self._asked = (q.copy(), goal.copy(), self._errors(*self._fast.forward(q), goal))
+            self._asked = (q.copy(), goal.copy(), self._errors(*self.chain.forward(q), goal))
         return self._asked[2]
 
     def _errors(self, position: np.ndarray, rotation: np.ndarray, goal: np.ndarray) -> np.ndarray:

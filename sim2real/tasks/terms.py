@@ -24,12 +24,12 @@ def mean_square(vector: np.ndarray) -> np.ndarray:
 
 def near(distance: np.ndarray, width: float) -> np.ndarray:
     """1 at the goal, 1/2 at ``width`` [m], with a long tail that still has a slope far away, (n,) -> (n,)."""
-    return 1.0 / (1.0 + (distance / width) ** 2)
+    return 1.0 / (1.0 + np.square(distance / width))
 
 
 def inside(distance: np.ndarray, width: float) -> np.ndarray:
     """1 at the goal and flat outside ``width`` [m]: rewards precision, (n,) -> (n,)."""
-    return np.exp(-((distance / width) ** 2))
+    return np.exp(np.square(distance) * (-1.0 / width**2))
 
 
 def action_rate(action: np.ndarray, last_action: np.ndarray) -> np.ndarray:
@@ -39,8 +39,7 @@ def action_rate(action: np.ndarray, last_action: np.ndarray) -> np.ndarray:
 
 def limit_margin(position: np.ndarray, low: np.ndarray, high: np.ndarray, margin: float) -> np.ndarray:
     """How far joints are inside the last ``margin`` [rad] before a limit, summed and over the margin, (n,)."""
-    depth = np.abs(position - 0.5 * (low + high))
-    depth -= 0.5 * (high - low) - margin
+    depth = np.maximum(low + margin - position, position - (high - margin))
     return np.einsum("ij->i", np.maximum(depth, 0.0, out=depth)) / margin
 
 
