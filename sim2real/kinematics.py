@@ -61,10 +61,7 @@ class Chain:
         return Chain(steps, self.tool.astype(dtype), self.num_joints)
 
     def forward(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tool position (n, 3) in [m] and rotation ``base_from_tool`` (n, 3, 3) at joint positions ``q`` (n, J).
-
-        Both are views on arrays with the robots last.
-        """
+        """Tool position (n, 3) in [m] and rotation ``base_from_tool`` (n, 3, 3) at joint positions ``q`` (n, J)."""
         return _pose(self._walk(self._checked(q), None))
 
     def jacobian(self, q: np.ndarray) -> np.ndarray:
@@ -142,7 +139,7 @@ _BASE = np.eye(4, 3).reshape(4, 3)
 
 def _pose(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Origin (n, 3) and rotation (n, 3, 3) of frames (4, 3, n)."""
-    return frame[3].T, frame[:3].transpose(2, 1, 0)
+    return np.ascontiguousarray(frame[3].T), frame[:3].transpose(2, 1, 0)
 
 
 def _combination(rotation: np.ndarray, offset: np.ndarray) -> np.ndarray:

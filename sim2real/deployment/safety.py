@@ -135,8 +135,8 @@ class CommandFilter:
         rate = wanted - self._wanted
         # of the last two differences the smaller, 0 if they differ in sign: a ramp is followed without lag, while a
         # jump or an alternation is not taken for motion
-        drift = np.where(rate * self._wanted_rate > 0.0,
-                         np.copysign(np.minimum(np.abs(rate), np.abs(self._wanted_rate)), rate), 0.0)
+        drift = (np.maximum(np.minimum(rate, self._wanted_rate), 0.0)
+                 + np.minimum(np.maximum(rate, self._wanted_rate), 0.0))
         drift = np.minimum(np.maximum(drift, -self._v_max), self._v_max)
         self._wanted, self._wanted_rate = wanted, rate
         error = wanted - self._q - drift
