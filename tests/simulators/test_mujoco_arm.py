@@ -80,13 +80,13 @@ def tool_path(name, substep, n=32):
 
 
 # [m] at which 90 of 100 instants are nearer than that to an integration in steps of 1 ms
-@pytest.mark.parametrize(("name", "bound"), [("ur5e", 5e-3), ("fr3", 5e-3), ("so101", 3e-3)])
+@pytest.mark.parametrize(("name", "bound"), [("ur5e", 2e-3), ("fr3", 2e-3), ("so101", 2e-3)])
 def test_integration_error(name, bound):
     """Second order while the set point lags; arms that strike the floor or a limit part for good, hence 90 of 100."""
     fine = tool_path(name, 0.001)
     error = np.linalg.norm(tool_path(name, load_robot(name).substep) - fine, axis=2)
     assert np.quantile(error, 0.9) < bound
-    assert np.median(error) < 0.25 * bound
+    assert np.median(error) < 0.4 * bound
 
 
 def test_stiction_leaves_the_friction_as_it_was():

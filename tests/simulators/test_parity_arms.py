@@ -285,9 +285,9 @@ def crossing_period(q: np.ndarray, dt: float) -> float:
 
 
 # ------------------------------------------------------------------------------------------------- engine to engine
-# largest difference of a joint in [rad] over 3 s of motion, parameters drawn from the training ranges; half a step of
-# 4 ms at 0.75 rad/s is 1.5e-3 of it, as PyBullet takes half MuJoCo's steps
-BOUNDS = {"ur5e": 3e-3, "fr3": 4e-3, "so101": 3e-3, "kuka_iiwa/model.urdf": 3e-3, "franka_panda/panda.urdf": 4e-3}
+# largest difference of a joint in [rad] over 3 s of motion, parameters drawn from the training ranges; PyBullet takes
+# half MuJoCo's steps, and a step of 2 ms at 0.75 rad/s is 1.5e-3
+BOUNDS = {"ur5e": 1e-3, "fr3": 2e-3, "so101": 2e-3, "kuka_iiwa/model.urdf": 2e-3, "franka_panda/panda.urdf": 2.5e-3}
 
 
 def parity(name: str, n: int = 4, seconds: float = 3.0) -> tuple[np.ndarray, float]:
