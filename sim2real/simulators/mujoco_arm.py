@@ -46,8 +46,7 @@ class MujocoArm(Simulator):
         self._friction = np.zeros((num_sims, robot.num_joints))
         self._stiction = np.zeros(num_sims)
         self._force = slice(self.space.column("external_force_x"), self.space.column("external_force_z") + 1)
-        self._cameras: MujocoCameras | None = None
-        self._closed = False
+        self._cameras = MujocoCameras(self.batch, self.model)
         self._apply(self.all_ids)
         self.reset()
 
@@ -141,18 +140,10 @@ class MujocoArm(Simulator):
                                     self._qvel[:, self._columns].copy())
 
     def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
-        if self._cameras is None or self._cameras.size != tuple(size):
-            self._release_cameras()
-            self._cameras = MujocoCameras(self.model, tuple(size))
-        return self._cameras.render(self.batch, camera, self.all_ids if ids is None else np.asarray(ids))
+        return self._cameras.render(camera, self.all_ids if ids is None else np.asarray(ids), size)
 
     def close(self) -> None:
-        self._release_cameras()
-
-    def _release_cameras(self) -> None:
-        if self._cameras is not None:
-            self._cameras.close()
-            self._cameras = None
+        self._cameras.close()
 
 
 def _slice(index: np.ndarray) -> np.ndarray | slice:

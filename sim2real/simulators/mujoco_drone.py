@@ -34,7 +34,7 @@ class MujocoDrone(DroneSimulator):
         self._attitude = Attitude(n)
         self._com, self._spin, self._turned = np.zeros((5, n)), np.zeros((5, n)), np.zeros((5, n))
         self._velocity, self._quaternion = np.zeros((3, n)), np.zeros((4, n))
-        self._cameras: MujocoCameras | None = None
+        self._cameras = MujocoCameras(self.batch, self.model)
         self._apply(self.all_ids)
         self.reset()
 
@@ -93,16 +93,8 @@ class MujocoDrone(DroneSimulator):
 
     # ------------------------------------------------------------------ pictures, end
     def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
-        if self._cameras is None or self._cameras.size != tuple(size):
-            self._release_cameras()
-            self._cameras = MujocoCameras(self.model, tuple(size))
-        return self._cameras.render(self.batch, camera, self.all_ids if ids is None else np.asarray(ids))
-
-    def _release_cameras(self) -> None:
-        if self._cameras is not None:
-            self._cameras.close()
-            self._cameras = None
+        return self._cameras.render(camera, self.all_ids if ids is None else np.asarray(ids), size)
 
     def close(self) -> None:
         """Free the renderer; the batch goes with the object."""
-        self._release_cameras()
+        self._cameras.close()

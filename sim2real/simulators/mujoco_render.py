@@ -15,7 +15,28 @@ from sim2real.errors import BadInputError, MissingDependencyError, unknown
 
 
 class MujocoCameras:
-    """One renderer for pictures of ``size`` (height, width) of any simulation of a batch.
+    """Pictures of any simulation of a batch; the renderer is made for the first one, and anew for another size."""
+
+    def __init__(self, batch: mujoco_batch.Batch, model: mujoco.MjModel):
+        self._batch, self._model = batch, model
+        self._studio: _Studio | None = None
+
+    def render(self, camera: str, ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Pictures (len(ids), height, width, 3) uint8 of the simulations ``ids`` from ``camera``."""
+        if self._studio is None or self._studio.size != tuple(size):
+            self.close()
+            self._studio = _Studio(self._model, tuple(size))
+        return self._studio.render(self._batch, camera, ids)
+
+    def close(self) -> None:
+        """Free the OpenGL context; closing twice is fine."""
+        if self._studio is not None:
+            self._studio.close()
+            self._studio = None
+
+
+class _Studio:
+    """One renderer for pictures of ``size`` (height, width).
 
     Raises:
         MissingDependencyError: This machine has no OpenGL.
@@ -40,7 +61,6 @@ class MujocoCameras:
                 f"({error})") from error
 
     def render(self, batch: mujoco_batch.Batch, camera: str, ids: np.ndarray) -> np.ndarray:
-        """Pictures (len(ids), height, width, 3) uint8 from ``camera``."""
         if camera not in self._names:
             raise BadInputError(unknown("camera", camera, self._names))
         out = np.empty((len(ids), *self.size, 3), np.uint8)
@@ -54,7 +74,6 @@ class MujocoCameras:
         return out
 
     def close(self) -> None:
-        """Free the OpenGL context; closing twice is fine."""
         self._renderer.close()
 
 
