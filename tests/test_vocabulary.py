@@ -86,9 +86,9 @@ def test_nominal_is_the_description(name):
         assert all(p.nominal == 1.0 for p in space.parameters if "_scale" in p.name)
 
 
-def test_latency_is_what_breaks_arms_so_training_sees_three_periods():
+def test_latency_is_what_breaks_arms_so_training_sees_four_periods():
     p = SPACES["ur5e"]["actuator_delay"]
-    assert p.low == 0.0 and p.high == pytest.approx(0.12) and p.twin_high == pytest.approx(0.13)
+    assert p.low == 0.0 and p.high == pytest.approx(0.16) and p.twin_high == pytest.approx(0.18)
 
 
 def test_crazyflie_inertia_spans_its_sources():
