@@ -29,8 +29,8 @@ class Hover(Task):
     history = 6  # periods of actions seen
     motion_history = 4  # periods of velocities and rates seen: the thrust and the motors' lag show in them
     body_rates = (6.0, 6.0, 3.0)  # [rad/s] at an action of one, if the robot allows it
-    # weights of the penalties on changing actions, turning, crashing and errors in velocity; an eager policy gets there sooner and falls
-    # over in late, slow vehicles
+    # weights of the penalties on changing actions, turning, crashing and errors in velocity; an eager policy gets there
+    # sooner and falls over in late, slow vehicles
     smoothness, calm, crash, damping = 2.0, 0.05, 30.0, 0.3
     bound = 3.0  # [m] from the goal: further away the episode is lost
     start_position, start_tilt, start_velocity, start_rate = 0.5, 0.5, 0.5, 1.0  # [m], [rad], [m/s], [rad/s]
