@@ -51,7 +51,7 @@ def test_official_numbers():
     assert np.allclose(fr3.position_high, [2.7437, 1.7837, 2.9007, -0.1518, 2.8065, 4.5169, 3.0159])
     crazyflie = load_robot("crazyflie").rotors
     assert crazyflie.mass == pytest.approx(0.029)
-    assert crazyflie.max_thrust / 4 == pytest.approx(0.12, rel=0.01)
+    assert crazyflie.max_thrust == pytest.approx(4 * 0.12 * 60000 / 65535, rel=1e-4)  # where the firmware ends
     x500 = load_robot("x500").rotors
     assert x500.mass == pytest.approx(2.0 + 4 * 0.016077)
     # base 0.0216667, four rotors at y +-0.174 m and 0.06 m up, about the common centre of mass

@@ -117,7 +117,7 @@ class RotorDrive:
         self._effects, self._parts = np.zeros((4, count, n), dtype), np.zeros((4, count, n), dtype)
         self._drag, self._error, self._work3, self._rates = (rows(3) for _ in range(4))
         self._integral, self._slope, self._last_rates = rows(3), rows(3), rows(3)
-        self._total, self._peak, self._room, self._yaw = rows(4), *rows(3)
+        self._total, self._peak, self._room, self._yaw, self._kept = rows(4), *rows(4)
         self._air, self._body, self._world = rows(5), rows(5), rows(3)
 
     def _design(self, robot: RobotDescription, n: int) -> None:
@@ -134,6 +134,7 @@ class RotorDrive:
         self._yaw_sign = yaw / self._dtype(self._yaw_share)
         self._least, self._most = float(shares[:, 0].min()), float(shares[:, 0].max())
         self._limit = rotors.thrust_coefficient * rotors.max_speed**2
+        self._widest = self._limit * self._least / (self._least + self._most)
         hover = robot.hover_thrust * self._most
         authority = min(hover, self._limit - hover) / abs(shares[:, 1:]).max(axis=0)
         self._integral_limit = self._tile(INTEGRAL_SHARE * authority, n)
@@ -182,8 +183,8 @@ class RotorDrive:
         self._gain[:] = values[:, column("battery_voltage_scale")] * charge / np.sqrt(
             self._robot.rotors.thrust_coefficient)
         schedule = self._plan(np.clip(command, self._low, self._high), delay)
-        # what roll, pitch and yaw may add or take at any rotor so that the collective thrust is kept
-        self._margins = np.minimum(schedule[:, 0] * self._least, self._limit - schedule[:, 0] * self._most)
+        # what roll and pitch may add or take at any rotor: down to a standing one, up to where the other side stands
+        self._margins = np.minimum(schedule[:, 0] * self._least, self._widest)
         np.clip(self._integral, -self._integral_limit, self._integral_limit, out=self._integral)
 
     def _plan(self, command: np.ndarray, delay: np.ndarray) -> np.ndarray:
@@ -241,8 +242,12 @@ class RotorDrive:
         return np.subtract(error, slope, out=error)
 
     def _mix(self, acceleration: np.ndarray, thrust: np.ndarray, margin: np.ndarray) -> None:
-        """Rotor thrusts; where the rotors cannot do it all, thrust is kept and yaw given up first."""
+        """Rotor thrusts; where the rotors cannot do it all, yaw goes first, then thrust at the upper end.
+
+        Both firmwares do so: Crazyflie's powerDistributionCap, PX4's mixAirmodeDisabled. Thrust is never raised.
+        """
         force, work, peak, room, yaw = self._force, self._work, self._peak, self._room, self._yaw
+        kept = self._kept
         np.multiply(self._roll, acceleration[0], out=force)
         np.multiply(self._pitch, acceleration[1], out=work)
         np.add(force, work, out=force)
@@ -251,12 +256,17 @@ class RotorDrive:
         np.minimum(peak, margin, out=room)
         np.divide(room, peak, out=peak)
         np.multiply(force, peak, out=force)
-        np.subtract(margin, room, out=room)
+        np.subtract(self._limit, room, out=kept)  # the largest share of the thrust that leaves this room above it
+        np.minimum(np.multiply(kept, 1.0 / self._most, out=kept), thrust, out=kept)
+        # what is left for yaw, below and above
+        np.subtract(self._limit, np.multiply(kept, self._most, out=peak), out=peak)
+        np.minimum(peak, np.multiply(kept, self._least, out=yaw), out=peak)
+        np.maximum(np.subtract(peak, room, out=room), 0.0, out=room)
         np.multiply(acceleration[2], self._yaw_share, out=yaw)
         np.minimum(yaw, room, out=yaw)
         np.maximum(yaw, np.negative(room, out=room), out=yaw)
         np.add(force, np.multiply(self._yaw_sign, yaw, out=work), out=force)
-        np.add(force, np.multiply(self._collective, thrust, out=work), out=force)
+        np.add(force, np.multiply(self._collective, kept, out=work), out=force)
 
     def _spin(self) -> np.ndarray:
         """Motors follow; collective thrust and moments about the centre of mass, (4, n)."""

@@ -59,11 +59,11 @@ class PPOConfig:
 
 
 # a drone's physics costs little beside the learning: more simulations and fewer passes over their data
-_DRONE = PPOConfig(batch_size=4096, epochs=4, learning_rate=2e-3, gamma=0.985, log_std=-0.5, actor=(128, 64))
+_DRONE = PPOConfig(batch_size=4096, epochs=4, learning_rate=2e-3, gamma=0.97, log_std=-0.5, actor=(128, 64))
 # steps, simulations, settings
 _DEFAULTS: dict[str, tuple[int, int, PPOConfig]] = {
     "reach": (400_000, 256, PPOConfig()),
-    "hover": (2_400_000, 1024, _DRONE),
+    "hover": (3_200_000, 1024, _DRONE),
     "track": (4_800_000, 1024, _DRONE),
 }
 

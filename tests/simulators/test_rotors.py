@@ -78,12 +78,25 @@ class TestMixer:
         assert force[2] == pytest.approx(ROBOT.hover_thrust)
 
     @pytest.mark.parametrize("rates", [(2.0, 0.0, 1.0), (6.28, -6.28, 3.14), (50.0, 0.0, 3.0), (0.0, 0.0, 50.0)])
-    def test_thrust_is_kept(self, rates):
+    def test_thrust_is_kept_below_the_upper_end(self, rates):
         made, row = drive()
         force, _ = pulse(made, row, [ROBOT.hover_thrust, 0, 0, 0], rates=-np.array(rates)[:, None])
         thrusts, share = made.speed[:, 0] ** 2 * ROBOT.rotors.thrust_coefficient, ROBOT.hover_thrust / 4
         assert force[2] == pytest.approx(ROBOT.hover_thrust, rel=1e-6)
         assert thrusts.min() >= 0.0 and thrusts.max() <= 2 * share * (1 + 1e-6)
+
+    @pytest.mark.parametrize("roll", [0.02, 0.4, 50.0])  # what it needs at each rotor, over a rotor's largest thrust
+    def test_thrust_makes_room_for_roll_at_the_upper_end(self, roll):
+        """Near the rotors' limit the collective thrust falls, by what roll needs and at most to half the rotors'."""
+        made, row = drive()
+        limit = ROBOT.rotors.thrust_coefficient * ROBOT.rotors.max_speed**2
+        need = roll * limit  # at each rotor
+        made._p[0], made._i[0] = need * 4 * 0.0325 / ROBOT.rotors.inertia[0], 0.0
+        force, moment = pulse(made, row, [ROBOT.rotors.max_thrust, 1.0, 0, 0])
+        given = min(need, 0.5 * limit)
+        assert moment[0] == pytest.approx(given * 4 * 0.0325, rel=1e-5)
+        assert force[2] == pytest.approx(min(ROBOT.rotors.max_thrust, 4 * (limit - given)), rel=1e-5)
+        assert made.speed.max() <= ROBOT.rotors.max_speed * (1 + 1e-6)
 
     def test_yaw_is_given_up_first(self):
         """A roll beyond the rotors: one side stands, the other gives twice its share, nothing is left for yaw."""
