@@ -29,9 +29,12 @@ class Hover(Task):
     history = 6  # periods of actions seen
     motion_history = 4  # periods of velocities and rates seen: the thrust and the motors' lag show in them
     body_rates = (6.0, 6.0, 3.0)  # [rad/s] at an action of one, if the robot allows it
-    # weights of the penalties on changing actions, turning, crashing and errors in velocity; an eager policy gets there
-    # sooner and falls over in late, slow vehicles
-    smoothness, calm, crash, damping = 2.0, 0.05, 30.0, 0.3
+    # weights of the penalties on changing actions, turning and crashing; an eager policy gets there sooner and falls
+    # over in late, slow vehicles
+    smoothness, calm, crash = 2.0, 0.05, 30.0
+    # weight of errors in velocity: least, most, and per gain of the rate loop; it calms slow motors, but a vehicle that
+    # turns slowly cannot stop any sooner for it and would rather circle the goal
+    damping = (0.1, 0.3, 0.00375)
     bound = 3.0  # [m] from the goal: further away the episode is lost
     start_position, start_tilt, start_velocity, start_rate = 0.5, 0.5, 0.5, 1.0  # [m], [rad], [m/s], [rad/s]
     _true_size = 15
@@ -41,6 +44,8 @@ class Hover(Task):
         rotors = robot.rotors
         self._hover, self._max_thrust = 9.81 * rotors.mass, rotors.max_thrust
         self._max_rate = np.minimum(rotors.max_rate, self.body_rates)
+        least, most, per_gain = self.damping
+        self._damping = float(np.clip(per_gain * rotors.rate_gains[0, 0], least, most))
         span = np.abs(rotors.positions[:, :2]).max()
         self.floor = max(0.05, 1.4 * float(span))  # height of the body on the ground, and a little
 
@@ -127,7 +132,7 @@ class Hover(Task):
                context: Context) -> np.ndarray:
         e = self._errors(true_state, goal, time)
         error = terms.norm(e["position"])
-        return (terms.near(error, 0.4) + terms.inside(error, 0.1) - self.damping * terms.norm(e["velocity"])
+        return (terms.near(error, 0.4) + terms.inside(error, 0.1) - self._damping * terms.norm(e["velocity"])
                 - self.calm * terms.square(true_state.angular_velocity) - 0.1 * (1.0 - e["heading"][:, 1])
                 - self.smoothness * terms.action_rate(action, context.last_action) - 0.05 * terms.mean_square(action)
                 - self.crash * self.failed(true_state, goal, time))
