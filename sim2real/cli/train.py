@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "  sim2real train ur5e-reach\n"
                      "  sim2real train crazyflie-track --seed 3 --out runs/track\n"
                      "  sim2real train reach --robot my_arm.urdf\n"
+                     "  sim2real train ur5e-reach --option orientation=axis\n"
                      "  sim2real train --resume runs/ur5e-reach-20250101-120000")
     parser.add_argument("task", nargs="?", help="<robot>-<task>, such as ur5e-reach; with --robot: reach, hover, track")
     parser.add_argument("--robot", metavar="PATH", help="your own robot.yaml, or the .urdf of an arm")
@@ -25,6 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--num-envs", type=int, metavar="N", help="simulations (default: the task's)")
     parser.add_argument("--randomization", default="default", metavar="PLAN",
                         help="default, none, or a plan's YAML file (docs/randomization.md)")
+    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",
+                        help="option of the task, such as orientation=axis (docs/tasks.md); may be repeated")
     parser.add_argument("--engine", metavar="NAME", help="default: mujoco for arms, quadrotor for drones")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the engine (default: all cores)")
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<task>-<date>-<time>)")
@@ -43,13 +46,14 @@ def run(args: argparse.Namespace) -> int:
         raise BadInputError("expected a task such as ur5e-reach, or --resume RUN; sim2real list shows the tasks")
     if args.task is not None and args.resume is not None:
         raise BadInputError("expected a task or --resume RUN, got both; a resumed run knows its task")
+    options = parse_options(args.option)
 
     from sim2real.training.config import TrainConfig
     from sim2real.training.ppo import train
 
-    config = TrainConfig(args.task or "", robot=args.robot, seed=args.seed, steps=args.steps, num_envs=args.num_envs,
-                         randomization=args.randomization, engine=args.engine, threads=args.threads, out=args.out,
-                         target_success=args.target_success)
+    config = TrainConfig(args.task or "", robot=args.robot, options=options, seed=args.seed, steps=args.steps,
+                         num_envs=args.num_envs, randomization=args.randomization, engine=args.engine,
+                         threads=args.threads, out=args.out, target_success=args.target_success)
     with progress_bar(f"train {args.task or args.resume}", 1.0) as update:
         result = train(config, lambda done, total, text: update(done / total, text), resume=args.resume)
     if result.interrupted:
@@ -62,3 +66,21 @@ def run(args: argparse.Namespace) -> int:
             f"({result.steps} steps, {result.seconds:.0f} s)")
         say(f"run    {result.run}\nbundle {result.bundle}")
     return 0
+
+
+def parse_options(given: list[str]) -> dict:
+    """Options of a task from KEY=VALUE, values as in YAML; the task says what is wrong with them."""
+    import yaml
+
+    from sim2real.errors import BadInputError
+
+    options = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not (equals and key.strip()):
+            raise BadInputError(f"--option: expected KEY=VALUE, got {text!r}")
+        try:
+            options[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise BadInputError(f"--option {key.strip()}: cannot read the value {value!r}") from None
+    return options

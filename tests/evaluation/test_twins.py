@@ -54,8 +54,8 @@ def test_defects(space):
         parse_defects("rust", space)
 
 
-@pytest.mark.parametrize(("name", "grounded"), [("crazyflie", 0.02), ("x500", 0.005)])
-def test_few_drones_cannot_lift_themselves(name, grounded):
+@pytest.mark.parametrize(("name", "grounded"), [("crazyflie", 0.0), ("x500", 0.005)])
+def test_hardly_any_drone_cannot_lift_itself(name, grounded):
     """Thrust to weight at the end of an episode of hover, 6 s: what docs/drones.md says of the twins."""
     robot = load_robot(name)
     space = ParameterSpace.for_robot(robot)
@@ -68,5 +68,6 @@ def test_few_drones_cannot_lift_themselves(name, grounded):
     scale = column("thrust_coefficient") / robot.rotors.thrust_coefficient * voltage**2
     thrust = robot.rotors.max_thrust * scale * space.family(values, "rotor_thrust_scale").mean(axis=1)
     ratio = thrust / (9.81 * (column("mass") + column("payload_mass")))
-    assert 0.0 < np.mean(ratio < 1.0) < grounded
+    assert np.mean(ratio < 1.0) <= grounded
+    assert 1.0 > np.mean(ratio > 1.1) > 0.9  # weak ones are among them
     assert np.median(ratio) > 1.25
