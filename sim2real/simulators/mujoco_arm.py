@@ -27,6 +27,7 @@ class MujocoArm(Simulator):
         model = scene.arm_model(robot)
         self.model = model
         self.batch = mujoco_batch.Batch(model, num_sims, threads)
+        self._blank = self.batch.state[0].copy()  # all that the engine remembers of a simulation, as it begins
         joints = [model.joint(name).id for name in robot.joint_names]
         self._columns = _slice(model.jnt_dofadr[joints])  # qpos = dof address: hinges and slides only
         self._links = np.array([model.body(link.name).id for link in robot.moving_links])
@@ -72,7 +73,7 @@ class MujocoArm(Simulator):
         self.batch.set_const(ids)
 
     def _write(self, ids: np.ndarray, state: RobotState) -> None:
-        self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        self.batch.state[ids] = self._blank  # what Batch.reset does, in a tenth of the time
         rows = np.zeros((len(ids), self.model.nv))
         rows[:, self._columns] = state.joint_position
         self._qpos[ids] = rows
@@ -129,6 +130,7 @@ class MujocoArm(Simulator):
 
     def _stop(self, ids: np.ndarray, last: RobotState) -> None:
         """Mark ``ids`` as unstable and let them stand where they were in the state ``last`` of all."""
+        self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE.value)  # forgets the error too
         last = last[ids]
         last.joint_velocity[:] = 0.0
         self._write(ids, last)
