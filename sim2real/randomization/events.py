@@ -10,6 +10,7 @@ from sim2real import rng
 from sim2real.randomization.terms import Interval
 
 EPISODE = 1 << 40  # a counter is episode * EPISODE + (microseconds or event number)
+_AHEAD = 4  # events whose random numbers are drawn together
 
 
 def random_column(name: str) -> int:
@@ -35,6 +36,9 @@ class Timetable:
         self._times, self._event = (rng.Stream(seed, sims, "interval", columns)
                                     for columns in (times, np.concatenate([times, random])))
         self._counter = np.zeros(len(sims), np.uint64)  # of the present or next event
+        # the numbers of the next few events, drawn together: a few simulations' at a time cost as much as all
+        self._drawn = np.zeros((_AHEAD, len(sims), len(times) + len(random)))
+        self._left = np.zeros(len(sims), int)
         self._onset = np.full(len(sims), np.inf)
         self._change = np.full(len(sims), np.inf)  # the next onset or end; none before the first episode
         self._active = np.zeros(len(sims), bool)
@@ -46,6 +50,12 @@ class Timetable:
         self._onset[ids] = self._change[ids] = u[:, 1] * (self._gap + u[:, 0] * self._gap_range)
         self._counter[ids] = counter + np.uint64(1)
         self._active[ids] = False
+        self._draw(ids)
+
+    def _draw(self, ids: np.ndarray) -> None:
+        counters = self._counter[ids] + np.arange(_AHEAD, dtype=np.uint64)[:, None]
+        self._drawn[:, ids] = self._event.uniform(counters, ids)
+        self._left[ids] = _AHEAD
 
     def due(self, time: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """Simulations with an event that begins by ``time`` (num_sims,) in [s], and with one that ends; None: none.
@@ -61,7 +71,12 @@ class Timetable:
 
     def begin(self, ids: np.ndarray) -> np.ndarray:
         """Begin the next event of ``ids``: uniform numbers (len(ids), m) for its values."""
-        u = self._event.uniform(self._counter[ids], ids)
+        left = self._left[ids]
+        if not left.all():
+            self._draw(ids[left == 0])
+            left = self._left[ids]
+        u = self._drawn[_AHEAD - left, ids]
+        self._left[ids] = left - 1
         onset = self._onset[ids]
         self._change[ids] = onset + self._duration + u[:, 1] * self._duration_range
         self._onset[ids] = onset + self._gap + u[:, 0] * self._gap_range
