@@ -20,7 +20,7 @@ def overview(robot: RobotDescription) -> tuple[np.ndarray, np.ndarray]:
     """Eye and target in [m], each (3,), of a camera that sees the workspace; z up."""
     reach = sum(np.linalg.norm(joint.xyz) for joint in robot.model.path(robot.tool_link))
     reach += np.linalg.norm(robot.tool_offset)
-    return reach * np.array([1.3, -1.3, 1.0]), reach * np.array([0.15, 0.0, 0.35])
+    return reach * np.array([1.01, -0.97, 0.84]), reach * np.array([0.15, 0.0, 0.35])
 
 
 def principal_axes(inertia: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

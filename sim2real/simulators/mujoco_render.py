@@ -69,6 +69,8 @@ class _Studio:
             batch.get_data(int(i), self._data)
             mujoco.mj_kinematics(self._model, self._data)
             mujoco.mj_camlight(self._model, self._data)
+            # twice: MuJoCo lays an endless floor around the camera that the scene had before
+            self._renderer.update_scene(self._data, camera)
             self._renderer.update_scene(self._data, camera)
             picture[:] = self._renderer.render()
         return out

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sim2real.robots import load_robot
-from sim2real.simulators.layout import floor_links, overview, principal_axes
+from sim2real.simulators.layout import FIELD_OF_VIEW, floor_links, overview, principal_axes
 
 
 def test_links_on_the_base_do_not_touch_the_floor():
@@ -13,13 +13,18 @@ def test_links_on_the_base_do_not_touch_the_floor():
     assert len(floor_links(robot)) == robot.num_joints - 1
 
 
-def test_overview_sees_the_goals():
-    robot = load_robot("ur5e")
+@pytest.mark.parametrize("name", ["ur5e", "fr3", "so101"])
+def test_overview_is_filled_by_the_goals_and_loses_none(name):
+    robot = load_robot(name)
     eye, target = overview(robot)
     forward = (target - eye) / np.linalg.norm(target - eye)
-    goals = robot.goal.sample(np.random.default_rng(0).uniform(size=(200, 3))) - eye
-    angles = np.degrees(np.arccos(goals @ forward / np.linalg.norm(goals, axis=1)))
-    assert angles.max() < 22.5
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    way = np.vstack([robot.goal.sample(np.random.default_rng(0).uniform(size=(200, 3))), np.zeros((1, 3))]) - eye
+    half = np.tan(np.radians(FIELD_OF_VIEW / 2))
+    across = np.abs(way @ right / (way @ forward)).max() / (half * 4 / 3)  # pictures are 4 : 3
+    upright = np.abs(way @ np.cross(right, forward) / (way @ forward)).max() / half
+    assert 0.6 < max(across, upright) < 0.95
 
 
 @pytest.mark.parametrize("seed", range(3))
