@@ -174,10 +174,14 @@ class Reach(Task):
                 & (region.height[0] <= point[:, 2]) & (point[:, 2] <= region.height[1]))
 
     def sample_goal(self, u: np.ndarray) -> np.ndarray:
-        """A posture of the bank, shaken a little while it stays in the region: reachable by construction."""
-        bank, weight, _ = self._bank
-        base = bank[np.minimum(np.searchsorted(weight, u[:, 0]), len(bank) - 1)]
-        shaken = np.clip(base + 0.2 * (u[:, 1:] - 0.5), self._low + self._margin, self._high - self._margin)
+        """A posture of the bank, shaken a little while it stays in the region: reachable by construction.
+
+        Where an orientation is asked for it is a natural posture, shaken more: the tool looks about as it does there.
+        """
+        bank, weight, natural = self._bank
+        postures, shake = (bank, 0.2) if self.orientation == "free" else (natural, 0.6)
+        base = postures[np.minimum(np.searchsorted(weight, u[:, 0]), len(bank) - 1)]
+        shaken = np.clip(base + shake * (u[:, 1:] - 0.5), self._low + self._margin, self._high - self._margin)
         stays = self._in_region(self.chain.forward(shaken)[0])
         position, rotation = self.chain.forward(np.where(stays[:, None], shaken, base))
         if self.orientation == "free":
