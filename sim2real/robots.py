@@ -170,7 +170,7 @@ def load_robot(name_or_path: str | Path, *, base_dir: str | Path | None = None) 
         if text in known:
             path = data_path("robots") / text
         elif not path.is_dir():
-            raise RobotDescriptionError(unknown("robot", text, known) + "; or give a path to a robot.yaml or .urdf")
+            raise RobotDescriptionError(unknown("robot", text, known) + " (or give a path to a robot.yaml or .urdf)")
     if path.is_dir():
         path = path / "robot.yaml"
     data = _read(path)
