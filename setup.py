@@ -31,7 +31,7 @@ MUJOCO = ["mujoco>=4.0", "gymnasium>=1.0"]
 DEPLOY = ["onnxruntime>=1.17", "mcap>=1.1"]
 TRAIN = [*MUJOCO, "torch>=2.4", "stable-baselines3>=2.4", "tensorboard>=2.14", "onnx>=1.16",
          "onnxruntime>=1.17"]
-PYBULLET = ['pybullet>=3.2.6; python_version < "3.12"']  # no wheels beyond 3.11
+PYBULLET = ["pybullet>=3.2.6"]  # wheels up to Python 3.11; for later ones pip builds it, which needs g++ and minutes
 ROS = [f'{package}; python_version < "3.14"' for package in (
     "ros-rclpy[fastrtps]>=9.1", "ros-std-msgs", "ros-sensor-msgs", "ros-geometry-msgs", "ros-trajectory-msgs",
     "ros-diagnostic-msgs", "ros-std-srvs", "ros-nav-msgs")]

@@ -16,7 +16,7 @@ as_root() {  # run a command as root, or fail without asking for a password
     else return 1; fi
 }
 
-usable_python() {  # the first interpreter that can do everything: 3.11 has wheels of pybullet, later ones have not
+usable_python() {  # the first interpreter that can do everything: for 3.11 PyBullet need not be built
     for name in ${PYTHON:-} python3.11 python3.12 python3.13 python3; do
         if "$name" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
         then echo "$name"; return; fi
@@ -24,12 +24,27 @@ usable_python() {  # the first interpreter that can do everything: 3.11 has whee
     return 1
 }
 
+has_pybullet_wheel() { "$1" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'; }
+
+has_headers() {
+    "$1" -c 'import os, sysconfig, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
+}
+
 missing_packages() {
     usable_python >/dev/null || {
         # Debian splits ensurepip from Python: add it to the interpreter that is there, else ask for 3.11
         version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none)
-        case $version in 3.1[123]) echo "python3 python3-venv" ;; *) echo "python3.11 python3.11-venv" ;; esac
+        case $version in
+            3.11) echo "python3 python3-venv" ;;
+            3.1[23]) echo "python3 python3-venv python3-dev g++" ;;
+            *) echo "python3.11 python3.11-venv" ;;
+        esac
     }
+    python=$(usable_python || true)
+    if [ -n "$python" ] && ! has_pybullet_wheel "$python"; then
+        command -v c++ >/dev/null || echo g++
+        has_headers "$python" || echo python3-dev
+    fi
     libraries=$(/sbin/ldconfig -p 2>/dev/null || true)
     case $libraries in *libEGL.so.1*) ;; *) echo libegl1 ;; esac
     case $libraries in *libOpenGL.so.0*|*libGL.so.1*) ;; *) echo libopengl0 ;; esac
@@ -61,6 +76,12 @@ pip_install() {  # quiet; on failure the last error line, the rest is in the log
         -c constraints.txt "$@" >>$logs/pip.log 2>&1
 }
 
+build_pybullet() {
+    command -v c++ >/dev/null && has_headers $venv/bin/python || return 1
+    say "PyBullet has no wheel for this Python: building it, 3 to 10 minutes"
+    pip_install -e '.[all,dev]'
+}
+
 install_venv() {
     fingerprint=$(cat setup.py pyproject.toml constraints.txt tools/install.sh | sha256sum | cut -c1-16)
     stamp=$venv/.sim2real-installed
@@ -71,13 +92,14 @@ install_venv() {
     begin=$(date +%s)
     if [ ! -x $venv/bin/python ]; then "$python" -m venv $venv; fi
     say "$($venv/bin/python --version) packages into $venv: 1.7 GB, a minute or two"
-    if ! pip_install --only-binary=pybullet -e '.[all,dev]' && ! pip_install -e '.[train,ros,deploy,plots,dev]'; then
+    if ! pip_install --only-binary=pybullet -e '.[all,dev]' && ! build_pybullet &&
+            ! pip_install -e '.[train,ros,deploy,plots,dev]'; then
         grep -m1 ERROR $logs/pip.log || tail -n 1 $logs/pip.log
         say "pip did not succeed (see $logs/pip.log)"
         exit 1
     fi
     if ! $venv/bin/python -c 'import pybullet' >/dev/null 2>&1; then
-        say "no pybullet for this Python and processor: evaluate with --engine mujoco, or use Python 3.11 on x86-64"
+        say "no PyBullet: it could not be built (g++, python3-dev); evaluate with --engine mujoco, or use Python 3.11"
     fi
     echo "$fingerprint" >$stamp
     say "done in $(($(date +%s) - begin)) s"
