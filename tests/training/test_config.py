@@ -15,6 +15,9 @@ def test_defaults_differ_by_task_and_are_filled_in():
     assert reach.plan == RandomizationPlan.default(reach.task.space)
     assert resolve(TrainConfig("ur5e-reach", randomization="none")).plan is None
     assert resolve(TrainConfig("ur5e-reach", steps=7)).config.steps == 7
+    oriented = resolve(TrainConfig("ur5e-reach", options={"orientation": "axis"}))
+    assert oriented.config.steps > reach.config.steps
+    assert resolve(TrainConfig("ur5e-reach", options={"orientation": "axis"}, steps=7)).config.steps == 7
 
 
 def test_a_run_folder_gives_back_the_same_run(tmp_path):
