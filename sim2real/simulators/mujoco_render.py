@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ctypes
+import importlib.util
 import os
 import sys
 
@@ -52,6 +54,7 @@ class _Studio:
         self._data = mujoco.MjData(self._model)
         try:
             _use_egl()
+            _load_triton()
             self._renderer = mujoco.Renderer(self._model, *size)
         # the middle two are what PyOpenGL raises where a library of OpenGL is missing
         except (ImportError, AttributeError, ctypes.ArgumentError, RuntimeError, mujoco.FatalError) as error:
@@ -77,6 +80,16 @@ class _Studio:
 
     def close(self) -> None:
         self._renderer.close()
+
+
+def _load_triton() -> None:
+    """Triton, which CUDA builds of torch bring, before OpenGL: its LLVM crashes the process if Mesa's came first.
+
+    torch imports it late, with the first optimizer, so that rendering and then training in one process would end it.
+    """
+    if "triton" not in sys.modules and importlib.util.find_spec("triton") is not None:
+        with contextlib.suppress(Exception):  # a broken one is torch's business
+            importlib.import_module("triton")
 
 
 def _use_egl() -> None:

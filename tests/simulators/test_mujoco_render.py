@@ -66,3 +66,19 @@ except MissingDependencyError as error:
 """, MUJOCO_GL="disabled")
     assert "libegl1" in out
     assert len(out.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", ["", "raise OSError('a broken library')"])
+def test_triton_is_imported_before_opengl_whatever_it_does(tmp_path, picture, content):
+    picture(size=(48, 64))  # or this machine cannot draw
+    (tmp_path / "triton.py").write_text(f"import sys\nsys.stdout.write('triton, OpenGL {{}};'.format('OpenGL.EGL' in "
+                                        f"sys.modules))\n{content}")
+    out = run_python(f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from sim2real.robots import load_robot
+from sim2real.simulators import make_simulator
+with make_simulator("mujoco", load_robot("ur5e")) as sim:
+    print(sim.render("overview", size=(48, 64)).shape)
+""")
+    assert out.startswith("triton, ") and out.strip().endswith("(1, 48, 64, 3)")
