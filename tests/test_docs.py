@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from sim2real import cli
+from sim2real.ros import launching
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if path.is_file()]
@@ -97,8 +98,18 @@ def complaint(words: list[str]) -> str:
     if words[:2] == ["python", "-m"] and words[2].startswith("benchmarks"):
         return "" if (ROOT / (words[2].replace(".", "/") + ".py")).is_file() else f"no module {words[2]}"
     if words[:3] == ["ros2", "launch", "sim2real"]:
-        return "" if (ROOT / "launch" / words[3]).is_file() else f"no launch file {words[3]}"
+        return complaint_about_launch(words[3], words[4:])
     return ""
+
+
+def complaint_about_launch(file: str, arguments: list[str]) -> str:
+    if not (ROOT / "launch" / file).is_file():
+        return f"no launch file {file}"
+    sides = {"ROBOT_SIDE": launching.ROBOT_SIDE, "POLICY": launching.POLICY}
+    text = (ROOT / "launch" / file).read_text(encoding="utf-8")
+    known = {name for side, names in sides.items() if f"launching.{side}" in text for name in names}
+    named = {word.partition(":=")[0] for word in arguments if ":=" in word}
+    return f"no argument {', '.join(sorted(named - known))} of {file}" if named - known else ""
 
 
 def complaint_about_verb(words: list[str]) -> str:
@@ -165,6 +176,9 @@ def test_a_wrong_command_is_noticed():
     assert "--loud" in complaint(["sim2real", "doctor", "--loud"])
     assert "no target" in complaint(["make", "coffee"])
     assert "no extra" in complaint(["pip", "install", "sim2real[coffee]"])
+    assert "no launch file" in complaint(["ros2", "launch", "sim2real", "coffee.launch.py"])
+    assert "no argument bundle" in complaint(["ros2", "launch", "sim2real", "deploy.launch.py", "bundle:=x.s2r"])
+    assert complaint(["ros2", "launch", "sim2real", "sim_to_twin.launch.py", "policy:=x.s2r", "hardware:=real"]) == ""
     assert complaint(["pip", "install", "sim2real[deploy,ros]"]) == ""
 
 
