@@ -14,6 +14,8 @@ from sim2real.errors import RobotDescriptionError
 from sim2real.robot_model import RobotModel
 from sim2real.urdf import z_to
 
+_BASE = np.eye(4, 3)  # axes and origin of the base
+
 
 @dataclass(frozen=True)
 class _Step:
@@ -132,9 +134,6 @@ class Chain:
                 plane[0] += across[0]
                 plane[1] -= across[1]
         return (self.tool @ frame).reshape(4, 3, n)
-
-
-_BASE = np.eye(4, 3).reshape(4, 3)
 
 
 def _pose(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

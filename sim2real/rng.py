@@ -68,7 +68,7 @@ class Stream:
         return out
 
     def normal(self, counter: np.ndarray | int, ids: np.ndarray | slice = _EVERY) -> np.ndarray:
-        """Standard normal numbers, shape (2, k, size) or (2, m, k, size): Box-Muller on the two halves of random words.
+        """Standard normal numbers, shape (2, k, size) or (m, 2, k, size): Box-Muller on the two halves of random words.
 
         In single precision, five times as fast and exact to 1e-6: every measurement of every step takes some.
         """
@@ -80,11 +80,10 @@ class Stream:
         radius *= np.float32(-2.0)
         np.sqrt(radius, out=radius)
         angle *= np.float32(2.0 * np.pi)
-        out = np.empty((2, *radius.shape))
-        np.multiply(radius, np.cos(angle), out=out[0])
-        np.multiply(radius, np.sin(angle), out=out[1])
+        out = np.empty((*radius.shape[:-2], 2, *radius.shape[-2:]))
+        np.multiply(radius, np.cos(angle), out=out[..., 0, :, :])
+        np.multiply(radius, np.sin(angle), out=out[..., 1, :, :])
         return out
-
 
     def _bits(self, counter: np.ndarray | int, ids: np.ndarray | slice) -> np.ndarray:
         key = _mix(self._key[ids] + np.atleast_1d(counter).astype(np.uint64) * _GOLDEN)
@@ -96,11 +95,10 @@ class Ahead:
 
     Args:
         draw: ``Stream.uniform`` or ``Stream.normal``.
-        axis: The axis of its result in front of which that of the calls is put.
     """
 
-    def __init__(self, draw: Callable[[np.ndarray], np.ndarray], axis: int):
-        self._draw, self._axis = draw, axis
+    def __init__(self, draw: Callable[[np.ndarray], np.ndarray]):
+        self._draw = draw
         self._first, self._block = np.zeros(0, np.int64), np.zeros(0)
 
     def __call__(self, counter: np.ndarray) -> np.ndarray:
@@ -110,8 +108,7 @@ class Ahead:
             if 0 <= k < _DEPTH and (counter - k == self._first).all():
                 return self._block[k].copy()
         self._first = counter.copy()
-        block = self._draw(counter + np.arange(_DEPTH)[:, None])
-        self._block = np.moveaxis(block, self._axis, 0)
+        self._block = self._draw(counter + np.arange(_DEPTH)[:, None])
         return self._block[0].copy()
 
 

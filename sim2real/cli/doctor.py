@@ -24,9 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Check and print."""
-    from dataclasses import asdict
-
-    from sim2real.cli.output import print_json, print_table, progress_bar, say
+    from sim2real.cli.output import progress_bar, say
     from sim2real.doctor import broken, run_checks
     from sim2real.errors import BadInputError
 
@@ -37,24 +35,15 @@ def run(args: argparse.Namespace) -> int:
 
     with progress_bar("checking", 7, enabled=not args.json) as bar:
         checks = run_checks(bar)
-    if args.json:
-        print_json([asdict(check) for check in checks])
-    else:
-        print_table(("check", "status", "found"), [(c.name, c.status, c.detail) for c in checks],
-                    styles={"ok": "green", "warn": "yellow", "missing": "red"})
-        for check in checks:
-            if check.remedy:
-                say(f"{check.name}: {check.remedy}")
-        if not any(check.remedy for check in checks):
-            say("everything works")
+    show(checks, args.json)
+    if not args.json and not any(check.remedy for check in checks):
+        say("everything works")
     return 1 if broken(checks) else 0
 
 
 def run_live(args: argparse.Namespace) -> int:
     """Listen to a robot's driver, compare and print."""
-    from dataclasses import asdict
-
-    from sim2real.cli.output import print_json, print_table, progress_bar, say
+    from sim2real.cli.output import progress_bar
     from sim2real.errors import BadInputError
     from sim2real.robots import load_robot
     from sim2real.ros.context import RosContext
@@ -69,12 +58,21 @@ def run_live(args: argparse.Namespace) -> int:
             progress_bar(f"listening to {robot.name}", 1.0, enabled=not args.json) as update:
         heard = listen(ros, profile, args.seconds, lambda share: update(share, profile.state.topic))
     findings = judge(robot, profile, heard)
-    if args.json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        print_table(("check", "status", "found"), [(f.name, f.status, f.detail) for f in findings],
-                    styles={"ok": "green", "warn": "yellow", "missing": "red"})
-        for finding in findings:
-            if finding.remedy:
-                say(f"{finding.name}: {finding.remedy}")
+    show(findings, args.json)
     return 1 if any(finding.status == "missing" for finding in findings) else 0
+
+
+def show(rows: list, as_json: bool) -> None:
+    """Print checks or findings: name, status and what was found, then the remedies."""
+    from dataclasses import asdict
+
+    from sim2real.cli.output import print_json, print_table, say
+
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    print_table(("check", "status", "found"), [(row.name, row.status, row.detail) for row in rows],
+                styles={"ok": "green", "warn": "yellow", "missing": "red"})
+    for row in rows:
+        if row.remedy:
+            say(f"{row.name}: {row.remedy}")

@@ -20,6 +20,7 @@ from sim2real.ros.messages import StateReader, stamp_seconds
 from sim2real.ros.profiles import RosProfile
 from sim2real.types import RobotState
 
+_DISCOVERY = 5.0  # [s] after which a first message is not waited for
 _RATE_ERROR = 0.2  # share of the expected rate
 _OUTSIDE = 0.1  # [rad] or [m] beyond a joint's limits that calibration may explain
 _OLD = 0.1  # [s] of age that a clock or a queue must explain
@@ -64,20 +65,20 @@ class Heard:
 
 def listen(ros: RosContext, profile: RosProfile, seconds: float, progress: Callable[[float], None] | None = None
            ) -> Heard:
-    """Listen to the robot's topics for ``seconds``, and as long as discovery takes, at most five more."""
+    """Listen to the robot's topics for ``seconds`` from the first message on, which discovery may delay."""
     node, state, heard = ros.node, profile.state, Heard()
     node.create_subscription(
         message_class(state.type), state.topic,
         lambda message: heard.samples.append((time.monotonic(), time.time(), message)),
         ros.qos("best_effort", depth=10), event_callbacks=ros.subscription_events(state.topic))
-    begin = last = time.monotonic()
-    while (now := time.monotonic()) < last + seconds and now < begin + seconds + 5.0:
-        if not heard.samples:
-            last = now if now < begin + 5.0 else last
+    begin = first = time.monotonic()
+    while (now := time.monotonic()) < first + seconds:
+        if not heard.samples and now < begin + _DISCOVERY:
+            first = now
         ros.spin_once(0.05)
         if progress:
-            progress(min(1.0, (now - begin) / seconds))
-    graph = {name: types for name, types in node.get_topic_names_and_types()}
+            progress((now - first) / seconds)
+    graph = dict(node.get_topic_names_and_types())
     heard.types = list(graph.get(state.topic, [])) if node.count_publishers(state.topic) else []
     heard.similar = sorted(name for name, types in graph.items() if state.type in types and name != state.topic
                            and node.count_publishers(name))
@@ -104,19 +105,20 @@ def _judge_state(robot: RobotDescription, profile: RosProfile, heard: Heard) -> 
     if len(heard.samples) < 2:
         return [Finding("state topic", "missing", f"{topic.topic} has a publisher, but {len(heard.samples)} messages "
                         "came", "start the driver's broadcaster, or correct 'ros.state.qos'")]
+    received, walls = (np.array([sample[k] for sample in heard.samples]) for k in (0, 1))
+    stamps = np.array([stamp_seconds(message.header) for _, _, message in heard.samples])
     found = [Finding("state topic", "ok", f"{topic.topic}, {topic.type}, {len(heard.samples)} messages"),
-             _judge_rate(topic.rate, np.array([received for received, _, _ in heard.samples]),
-                         np.array([stamp_seconds(message.header) for _, _, message in heard.samples]))]
+             _judge_rate(topic.rate, received, stamps)]
     reader = StateReader(robot, profile)
     try:
-        states = [reader.read(message, received) for received, _, message in heard.samples]
+        states = [reader.read(message, at) for at, _, message in heard.samples]
     except DeploymentError as error:
         return [*found, Finding("content", "missing", str(error), "see what the message names")]
     if robot.kind == "arm":
         found += _judge_joints(robot, states)
     else:
         found += _judge_pose(states)
-    return [*found, _judge_clock([(stamp_seconds(message.header), wall) for _, wall, message in heard.samples])]
+    return [*found, _judge_clock(stamps, walls)]
 
 
 def _judge_rate(expected: float, received: np.ndarray, stamps: np.ndarray) -> Finding:
@@ -125,7 +127,7 @@ def _judge_rate(expected: float, received: np.ndarray, stamps: np.ndarray) -> Fi
     steps = np.diff(stamps)
     rate = 1.0 / float(np.median(steps)) if stamps[0] > 0.0 and (steps > 0.0).all() else arrived
     longest = 1e3 * float(np.max(np.diff(received)))
-    detail = (f"{rate:.0f} Hz, {arrived:.0f} Hz received, longest pause {longest:.0f} ms; expected {expected:.0f} Hz")
+    detail = f"{rate:.0f} Hz, {arrived:.0f} Hz received, longest pause {longest:.0f} ms; expected {expected:.0f} Hz"
     if abs(rate - expected) <= _RATE_ERROR * expected:
         return Finding("rate", "ok", detail)
     return Finding("rate", "warn", detail, "set the driver's update rate, or correct 'ros.state.rate'")
@@ -146,10 +148,10 @@ def _judge_joints(robot: RobotDescription, states: Sequence[RobotState]) -> list
                              f"[{robot.position_low[k]:.4g}, {robot.position_high[k]:.4g}]", remedy))
     else:
         found.append(Finding("units", "ok", "all positions inside the limits"))
-    times = np.array([state.time[0] for state in states])
     moved = np.ptp(q, axis=0)
     if len(q) > 10 and moved.max() > _MOVED:
         k = int(np.argmax(moved))
+        times = np.concatenate([state.time for state in states])
         found.append(_judge_velocity(robot.joint_names[k], times, q[:, k], v[:, k]))
     return found
 
@@ -177,10 +179,10 @@ def _judge_pose(states: Sequence[RobotState]) -> list[Finding]:
     return [Finding("pose", "ok", detail)]
 
 
-def _judge_clock(stamps: Sequence[tuple[float, float]]) -> Finding:
-    if any(stamp <= 0.0 for stamp, _ in stamps):
+def _judge_clock(stamps: np.ndarray, walls: np.ndarray) -> Finding:
+    if (stamps <= 0.0).any():
         return Finding("clock", "warn", "messages have no stamps", "ages cannot be checked; mend the driver")
-    age = float(np.median([wall - stamp for stamp, wall in stamps]))
+    age = float(np.median(walls - stamps))
     detail = f"messages are {1e3 * age:.0f} ms old when they come"
     if abs(age) <= _OLD:
         return Finding("clock", "ok", detail)

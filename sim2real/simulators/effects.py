@@ -28,7 +28,7 @@ class CommandEffects:
 
     def identify(self, identities: np.ndarray) -> None:
         """Key the random streams by ``identities`` (num_sims,) instead of by index."""
-        self._draw = rng.Ahead(rng.Stream(self._seed, identities, "command", 2).uniform, 0)  # loss, jitter
+        self._draw = rng.Ahead(rng.Stream(self._seed, identities, "command", 2).uniform)  # loss, jitter
 
     def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
         """Restart ``ids`` as if ``command`` (len(ids), C) had always been given."""
@@ -91,7 +91,7 @@ class SensorEffects:
     def identify(self, identities: np.ndarray) -> None:
         """Key the random streams by ``identities`` (num_sims,) instead of by index."""
         self._stream = rng.Stream(self._seed, identities, "sensor", self._joints if self._arm else 6)
-        self._draw = rng.Ahead(self._stream.normal, 1)
+        self._draw = rng.Ahead(self._stream.normal)
 
     def reset(self, ids: np.ndarray, truth: RobotState, values: np.ndarray, counter: np.ndarray) -> None:
         """Restart ``ids`` as if they had been in ``truth`` (their states only) for ever."""
