@@ -7,6 +7,7 @@ plane rotation over the whole batch. Frames are arrays (4, 3, n): the x, y and z
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class Chain:
 
     def forward(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Tool position (n, 3) in [m] and rotation ``base_from_tool`` (n, 3, 3) at joint positions ``q`` (n, J)."""
-        return _pose(self._walk(self._checked(q), None))
+        return _pose(self._walk(self._checked(q))[-1])
 
     def jacobian(self, q: np.ndarray) -> np.ndarray:
         """Jacobian of the tool in the base frame, shape (n, 6, J): linear rows [m/rad], then angular [rad/rad]."""
@@ -78,17 +79,21 @@ class Chain:
         """
         q = self._checked(q)
         n = len(q) if first is None else first
-        out, origins = np.zeros((6, self.num_joints, n), q.dtype), np.zeros((3, self.num_joints, n), q.dtype)
-        end = self._walk(q, (origins, out[3:]))
-        # linear part: axis x (tool - origin), all joints at once; np.cross is many times slower here
-        (x, y, z), (ax, ay, az) = np.subtract(end[3, :, None, :n], origins, out=origins), out[3:]
-        out[0] = ay * z - az * y
-        out[1] = az * x - ax * z
-        out[2] = ax * y - ay * x
+        frames = self._walk(q)
+        out = np.zeros((6, self.num_joints, n), q.dtype)
+        # joint by joint the axis and the way from its origin to the tool, each (3, steps, n)
+        axis = frames[:-1, 2, :, :n].transpose(1, 0, 2)
+        way = frames[-1, 3, :, None, :n] - frames[:-1, 3, :, :n].transpose(1, 0, 2)
+        (ax, ay, az), (x, y, z), columns = axis, way, self._columns
+        # linear part: axis x way, all joints at once; np.cross is many times slower here
+        out[0, columns] = ay * z - az * y
+        out[1, columns] = az * x - ax * z
+        out[2, columns] = ax * y - ay * x
+        out[3:, columns] = axis
         for step in self.steps:
             if step.prismatic:
                 out[:3, step.column], out[3:, step.column] = out[3:, step.column], 0.0
-        return *_pose(end), out.transpose(2, 0, 1)
+        return *_pose(frames[-1]), out.transpose(2, 0, 1)
 
     def solve_position(self, target: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray, *,
                        iterations: int = 100, damping: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
@@ -107,33 +112,41 @@ class Chain:
             q = np.clip(q + step[..., 0], low, high)
         return q, np.linalg.norm(target - self.forward(q)[0], axis=1)
 
+    @cached_property
+    def _columns(self) -> slice | list[int]:
+        """Columns of ``q`` in the order of the steps; a slice where they follow one another: written many times
+        faster."""
+        columns = [step.column for step in self.steps]
+        run = range(columns[0], columns[0] + len(columns)) if columns else range(0)
+        return slice(run.start, run.stop) if columns == list(run) else columns
+
     def _checked(self, q: np.ndarray) -> np.ndarray:
         q = np.asarray(q, self.tool.dtype)
         if q.ndim != 2 or q.shape[1] != self.num_joints:
             raise ValueError(f"expected joint positions of shape (n, {self.num_joints}), got {q.shape}")
         return q
 
-    def _walk(self, q: np.ndarray, frames: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
-        """The tool's frame (4, 3, n); writes the joints' origins and axes (3, J, m) to ``frames``, for the first m."""
-        n = len(q)
-        cosine, sine = np.cos(q.T), np.sin(q.T)
-        frame = np.repeat(_BASE.astype(q.dtype), n, axis=1)
-        for step in self.steps:
-            frame = step.fixed @ frame
-            axes = frame.reshape(4, 3, n)
-            if frames is not None:
-                origins, directions = frames
-                rows = slice(origins.shape[2])
-                origins[:, step.column], directions[:, step.column] = axes[3, :, rows], axes[2, :, rows]
+    def _walk(self, q: np.ndarray) -> np.ndarray:
+        """The frame of each joint on the way, moved, and last the tool's: (steps + 1, 4, 3, n)."""
+        n, count = len(q), len(self.steps)
+        angle = q.T[self._columns]
+        cosine, sine = np.cos(angle), np.empty((count, 2, 1, n), q.dtype)
+        np.sin(angle, out=sine[:, 0, 0])
+        np.negative(sine[:, 0], out=sine[:, 1])
+        frames = np.empty((count + 1, 4, 3, n), q.dtype)
+        flat, plane = frames.reshape(count + 1, 4, 3 * n), frames[:, :2]
+        frame = _BASE.astype(q.dtype).repeat(n, axis=1)
+        # views of all steps at once: to make them one by one takes as long as the arithmetic
+        for step, out, xy, yx, c, s in zip(self.steps, flat, plane, plane[:, ::-1], cosine, sine, strict=False):
+            frame = np.dot(step.fixed, frame, out=out)
             if step.prismatic:
-                axes[3] += axes[2] * q[:, step.column]
+                out[3] += (out[2].reshape(3, n) * q[:, step.column]).reshape(-1)
             else:  # x' = c x + s y, y' = c y - s x
-                plane = axes[:2]
-                across = plane[::-1] * sine[step.column]
-                plane *= cosine[step.column]
-                plane[0] += across[0]
-                plane[1] -= across[1]
-        return (self.tool @ frame).reshape(4, 3, n)
+                across = yx * s
+                xy *= c
+                xy += across
+        np.dot(self.tool, frame, out=flat[-1])
+        return frames
 
 
 def _pose(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -102,14 +102,15 @@ class Ahead:
         self._first, self._block = np.zeros(0, np.int64), np.zeros(0)
 
     def __call__(self, counter: np.ndarray) -> np.ndarray:
-        """The numbers for ``counter`` (n,)."""
+        """The numbers for ``counter`` (n,); read only."""
         if len(self._first) == len(counter):
             k = int(counter[0] - self._first[0])
             if 0 <= k < _DEPTH and (counter - k == self._first).all():
-                return self._block[k].copy()
+                return self._block[k]
         self._first = counter.copy()
         self._block = self._draw(counter + np.arange(_DEPTH)[:, None])
-        return self._block[0].copy()
+        self._block.flags.writeable = False
+        return self._block[0]
 
 
 def uniform(seed: int, sims: np.ndarray, counter: np.ndarray | int, stream: str,

@@ -19,8 +19,8 @@ import numpy as np
 
 def ramp_inverse(speed: np.ndarray, jerk: np.ndarray) -> np.ndarray:
     """G^-1: the acceleration that closes the speed difference ``speed`` >= 0 in one step and the ramp after it."""
-    n = np.floor(np.sqrt(8.0 * (speed / jerk) + 1.0) * 0.5 - 0.5)
-    return (speed + 0.5 * jerk * n * (n + 1.0)) / (n + 1.0)  # for n = 0 exactly speed: braking ends at 0.0
+    n = np.floor(np.sqrt(speed / (0.5 * jerk) + 0.25) - 0.5)
+    return speed / (n + 1.0) + 0.5 * jerk * n  # for n = 0 exactly speed: braking ends at 0.0
 
 
 def ramp_change(acceleration: np.ndarray, jerk: np.ndarray) -> np.ndarray:

@@ -45,17 +45,21 @@ class CommandFilter:
         (self._low, self._high, self._v_max, self._a_max, self._j_max, self._aim_a, self._aim_j23, self._aim_half_j,
          self._aim_offset, self._aim_per_j, self._half_per_a, self._stop_factor, self._half_per_j, self._per_j,
          self._slack, self._rest) = np.tile(_constants(limits, self.period), (1, num_robots))
+        self._v_min = -self._v_max
         size = num_robots * len(limits)
         start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
         self._wanted, self._wanted_rate = start.copy(), np.zeros(size)
-        self._off = np.zeros((num_robots, len(limits)), bool)
+        self._asked, self._braking = start.copy(), None  # by the last step: desired values, and which were not followed
         self.rejected = np.zeros(num_robots, bool)
 
     @property
     def clipped(self) -> np.ndarray:
         """Whether the last command differs from the desired one, shape (n,)."""
-        return self._off.any(axis=1)
+        off = np.abs(self._q - self._asked) > self._slack
+        if self._braking is not None:
+            off |= self._braking
+        return off.reshape(self._shape).any(axis=1)
 
     @property
     def command(self) -> np.ndarray:
@@ -81,14 +85,16 @@ class CommandFilter:
         """Start the streams ``ids`` (None: all) at rest at ``command`` (k, C), put inside the position bounds."""
         ids = slice(None) if ids is None else np.asarray(ids)
         command = np.asarray(command, float)
-        expected = self._off[ids].shape
+        expected = self._q.reshape(self._shape)[ids].shape
         if command.shape != expected or not np.isfinite(command).all():
             raise BadInputError(f"filter reset: expected a finite command of shape {expected}, got {command.shape}")
         inside = np.clip(command, self.limits.low, self.limits.high)
         for array, value in ((self._q, inside), (self._wanted, inside), (self._v, 0.0), (self._a, 0.0),
                              (self._wanted_rate, 0.0)):
             array.reshape(self._shape)[ids] = value
-        self._off[ids] = inside != command
+        self._asked.reshape(self._shape)[ids] = command
+        if self._braking is not None:
+            self._braking.reshape(self._shape)[ids] = False
         self.rejected[ids] = False
 
     def step(self, desired: np.ndarray, hold: np.ndarray | None = None) -> np.ndarray:
@@ -97,14 +103,13 @@ class CommandFilter:
         A robot whose ``desired`` is not finite, or that is in the mask ``hold`` (n,), brakes to rest (channels with a
         ``rest`` value go there).
         """
-        desired = np.asarray(desired, float)
+        desired = np.array(desired, float)  # a copy: ``clipped`` looks at it later
         if desired.shape != self._shape:
             raise BadInputError(f"filter step: expected a desired command of shape {self._shape}, got {desired.shape}")
         wanted = desired.reshape(-1)
-        finite = np.isfinite(wanted)
         braking = None
-        if hold is not None or not finite.all():
-            self.rejected = ~finite.reshape(self._shape).all(axis=1)
+        if hold is not None or not np.isfinite(wanted).all():
+            self.rejected = ~np.isfinite(desired).all(axis=1)
             stopped = self.rejected if hold is None else self.rejected | hold
             braking = np.repeat(stopped, self._shape[1])
             wanted = np.where(braking, np.where(np.isnan(self._rest), self._q, self._rest), wanted)
@@ -124,10 +129,7 @@ class CommandFilter:
         if tight.any():
             self._keep_inside(np.flatnonzero(tight), target, a, v, q)
         self._a, self._v, self._q = a, v, np.minimum(np.maximum(q, self._low), self._high)
-        off = np.abs(self._q - wanted) > self._slack
-        if braking is not None:
-            off |= braking
-        self._off = off.reshape(self._shape)
+        self._asked, self._braking = wanted, braking
         return self._q.reshape(self._shape).copy()
 
     def _aim(self, wanted: np.ndarray) -> np.ndarray:
@@ -135,9 +137,9 @@ class CommandFilter:
         rate = wanted - self._wanted
         # of the last two differences the smaller, 0 if they differ in sign: a ramp is followed without lag, while a
         # jump or an alternation is not taken for motion
-        drift = (np.maximum(np.minimum(rate, self._wanted_rate), 0.0)
-                 + np.minimum(np.maximum(rate, self._wanted_rate), 0.0))
-        drift = np.minimum(np.maximum(drift, -self._v_max), self._v_max)
+        last = self._wanted_rate
+        drift = np.minimum(np.maximum(rate, np.minimum(last, 0.0)), np.maximum(last, 0.0))
+        drift = np.minimum(np.maximum(drift, self._v_min), self._v_max)
         self._wanted, self._wanted_rate = wanted, rate
         error = wanted - self._q - drift
         # a rising acceleration carries on for x steps: what it covers until it is ramped down is not left to stop in
@@ -151,7 +153,7 @@ class CommandFilter:
         twice = 2.0 * distance
         speed = np.minimum(twice / (b + np.sqrt(b * b + twice / a)), distance)
         target = drift + np.copysign(speed, error)
-        return np.minimum(np.maximum(target, -self._v_max), self._v_max)
+        return np.minimum(np.maximum(target, self._v_min), self._v_max)
 
     def _keep_inside(self, i: np.ndarray, target: np.ndarray, a: np.ndarray, v: np.ndarray, q: np.ndarray) -> None:
         """Weaken ``target[i]`` until the robot can brake inside the position bounds; writes a, v and q."""

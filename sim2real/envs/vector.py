@@ -120,10 +120,11 @@ class Sim2RealVectorEnv(VectorEnv):
         sim.step(command)
         truth, time = sim.true_state(), sim.time.copy()
         self._context = Context(sim.state(), self._goal, time, command, self._filter.velocity, actions)
-        task.look(self._context, truth)
-        terminated = task.failed(truth, self._goal, time) | sim.unstable
-        reward = task.reward(truth, self._goal, time, actions, context)
-        self._score.add(task.error(truth, self._goal, time), terminated)
+        error = task.look(self._context, truth)
+        failed = task.failed(truth, error)
+        reward = task.reward(truth, self._goal, time, actions, context, error, failed)
+        terminated = failed | sim.unstable
+        self._score.add(error, terminated)
         truncated = (self._score.steps >= self._length) & ~terminated
         observation = self._observation(self._builder.build(self._context))
         ended = terminated | truncated

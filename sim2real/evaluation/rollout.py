@@ -92,7 +92,7 @@ def _run(bundle: Bundle, sim: Simulator, seeds: np.ndarray, twins: TwinPlan | np
         sim.step(decision.command)
         truth = sim.true_state()
         errors.append(np.where(sim.unstable, np.inf, task.error(truth, goal, sim.time)))
-        score.add(errors[-1], task.failed(truth, goal, sim.time) | sim.unstable)
+        score.add(errors[-1], task.failed(truth, errors[-1]) | sim.unstable)
         commands.append(decision.command.copy())
         if on_step:
             on_step(sim, goal)

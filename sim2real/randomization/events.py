@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
@@ -27,16 +28,19 @@ class Timetable:
         seed: The experiment's seed.
         sims: What distinguishes the simulations to the random numbers, shape (num_sims,).
         random: Columns of the random numbers that an event's values take, shape (m,).
+        values: An event's values of those numbers, (k, m) -> (k, m).
     """
 
-    def __init__(self, name: str, interval: Interval, seed: int, sims: np.ndarray, random: np.ndarray):
+    def __init__(self, name: str, interval: Interval, seed: int, sims: np.ndarray, random: np.ndarray,
+                 values: Callable[[np.ndarray], np.ndarray]):
+        self._values = values
         (self._gap, gap_high), (self._duration, duration_high) = interval.gap, interval.duration
         self._gap_range, self._duration_range = gap_high - self._gap, duration_high - self._duration
         times = np.array([random_column(f"interval {name} {what}") for what in ("gap", "duration")], np.uint64)
         self._times, self._event = (rng.Stream(seed, sims, "interval", columns)
                                     for columns in (times, np.concatenate([times, random])))
         self._counter = np.zeros(len(sims), np.uint64)  # of the present or next event
-        # the numbers of the next few events, drawn together: a few simulations' at a time cost as much as all
+        # gap, duration and values of the next few events, worked out together: a few simulations cost as much as all
         self._drawn = np.zeros((_AHEAD, len(sims), len(times) + len(random)))
         self._left = np.zeros(len(sims), int)
         self._onset = np.full(len(sims), np.inf)
@@ -52,9 +56,20 @@ class Timetable:
         self._active[ids] = False
         self._draw(ids)
 
+    def change(self, values: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Use other ``values`` from the next events on."""
+        self._values = values
+        self._draw(np.arange(len(self._counter)))
+
     def _draw(self, ids: np.ndarray) -> None:
-        counters = self._counter[ids] + np.arange(_AHEAD, dtype=np.uint64)[:, None]
-        self._drawn[:, ids] = self._event.uniform(counters, ids)
+        coming = self._counter[ids] + self._active[ids].astype(np.uint64)
+        u = self._event.uniform(coming + np.arange(_AHEAD, dtype=np.uint64)[:, None], ids)
+        rows = u.reshape(-1, u.shape[2])
+        drawn = np.empty_like(rows)
+        drawn[:, 0] = self._gap + rows[:, 0] * self._gap_range
+        drawn[:, 1] = self._duration + rows[:, 1] * self._duration_range
+        drawn[:, 2:] = self._values(rows[:, 2:])
+        self._drawn[:, ids] = drawn.reshape(u.shape)
         self._left[ids] = _AHEAD
 
     def due(self, time: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
@@ -70,18 +85,18 @@ class Timetable:
         return ids[~active], ids[active]
 
     def begin(self, ids: np.ndarray) -> np.ndarray:
-        """Begin the next event of ``ids``: uniform numbers (len(ids), m) for its values."""
+        """Begin the next event of ``ids``: its values (len(ids), m)."""
         left = self._left[ids]
         if not left.all():
             self._draw(ids[left == 0])
             left = self._left[ids]
-        u = self._drawn[_AHEAD - left, ids]
+        event = self._drawn[_AHEAD - left, ids]
         self._left[ids] = left - 1
         onset = self._onset[ids]
-        self._change[ids] = onset + self._duration + u[:, 1] * self._duration_range
-        self._onset[ids] = onset + self._gap + u[:, 0] * self._gap_range
+        self._change[ids] = onset + event[:, 1]
+        self._onset[ids] = onset + event[:, 0]
         self._active[ids] = True
-        return u[:, 2:]
+        return event[:, 2:]
 
     def end(self, ids: np.ndarray) -> None:
         """End the present event of ``ids`` and await the next."""

@@ -56,12 +56,14 @@ class Sampler:
         self._counter = np.zeros(num_sims, np.uint64)  # episode number times EPISODE
         self._base = space.batch(num_sims)  # the episode's values, to which events return
         self._compile(plan)
-        self._timetables = {name: Timetable(name, plan.intervals[name], seed, self._sims, draw.random)
+        self._timetables = {name: Timetable(name, plan.intervals[name], seed, self._sims, draw.random, draw.values)
                             for name, draw in self._events.items()}
 
     def set_scale(self, factor: float) -> None:
         """From now on ranges are ``factor`` in [0, 1] of the plan's, about nominal (a curriculum)."""
         self._compile(self.plan.scaled(factor, self.space))
+        for name, draw in self._events.items():
+            self._timetables[name].change(draw.values)
 
     def episode(self, ids: np.ndarray, episode_numbers: np.ndarray) -> np.ndarray:
         """Begin episodes: values (len(ids), P), always from nominal; events of ``ids`` start anew at time 0."""
@@ -99,7 +101,7 @@ class Sampler:
                 begin, end = due
                 changed = True
                 if len(begin):
-                    values[begin[:, None], draw.columns] = draw.values(timetable.begin(begin))
+                    values[begin[:, None], draw.columns] = timetable.begin(begin)
                 if len(end):
                     values[end[:, None], draw.columns] = self._base[end[:, None], draw.columns]
                     timetable.end(end)

@@ -13,7 +13,8 @@ import numpy as np
 from sim2real.errors import ParameterError, SimulationError
 from sim2real.parameters import ParameterSpace
 from sim2real.robots import RobotDescription
-from sim2real.simulators.effects import CommandEffects, SensorEffects
+from sim2real.simulators.effects import CommandEffects
+from sim2real.simulators.sensors import make_sensors
 from sim2real.types import RobotState
 
 
@@ -54,7 +55,7 @@ class Simulator(abc.ABC):
         self.all_ids = np.arange(num_sims)
         self._steps = np.zeros(num_sims, np.int64)  # never reset: the counter of the noise streams
         self._commands = CommandEffects(self.space, num_sims, self.command_size, seed)
-        self._sensors = SensorEffects(robot, self.space, num_sims, seed)
+        self._sensors = make_sensors(robot, self.space, num_sims, seed)
         self._truth: RobotState | None = None
 
     # ------------------------------------------------------------------ protocol

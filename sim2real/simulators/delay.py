@@ -16,19 +16,25 @@ class DelayLine:
         num_sims, size: Simulations and columns of a command.
         num_substeps, substep: Integration steps in a control period, and their length in [s].
         longest: Largest dead time in [s] that will ever be asked for.
+
+    Attributes:
+        steady: Whether at the last ``push`` no dead time had changed and nothing had restarted since the one before:
+            then ``switch`` is the same, and ``before`` is what ``after`` was.
     """
 
     def __init__(self, num_sims: int, size: int, num_substeps: int, substep: float, longest: float):
         self._num_substeps, self._substep = num_substeps, substep
         self._most = int(np.ceil(longest / substep)) + 1
         self._ring = np.zeros((self._most // num_substeps + 2, num_sims, size))
-        self._sims = np.arange(num_sims)
-        self._none = np.zeros(num_sims, int)
+        self._delay = np.full(num_sims, np.nan)  # of the last push, and what follows from it
+        self._rows, self._switch = np.zeros((0, 2, num_sims), int), np.zeros(num_sims, int)
         self._head = 0
+        self._restarted, self.steady = True, False
 
     def reset(self, ids: np.ndarray, command: np.ndarray) -> None:
         """Restart ``ids`` as if ``command`` (len(ids), size) had always been given."""
         self._ring[:, ids] = command
+        self._restarted = True
 
     def push(self, command: np.ndarray, delay: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Take in the command of this period, (n, size), with its dead time in [s], (n,).
@@ -40,11 +46,16 @@ class DelayLine:
         depth, n, size = self._ring.shape
         self._head = (self._head - 1) % depth
         self._ring[self._head] = command
-        if not delay.any():
-            return command, command, self._none
-        # 1e-6 of a step: a dead time of n steps written in floating point is n steps, not n + 1
-        steps = np.minimum(np.ceil(delay / self._substep - 1e-6).astype(int), self._most)
-        periods, switch = np.divmod(steps, self._num_substeps)
-        newest = self._head + periods
-        rows = self._ring.reshape(depth * n, size)  # one index is gathered faster than two
-        return rows[(newest + 1) % depth * n + self._sims], rows[newest % depth * n + self._sims], switch
+        same = (delay == self._delay).all()
+        self.steady = same and not self._restarted
+        self._restarted = False
+        if not same:
+            # 1e-6 of a step: a dead time of n steps written in floating point is n steps, not n + 1
+            steps = np.minimum(np.ceil(delay / self._substep - 1e-6).astype(int), self._most)
+            periods, self._switch = np.divmod(steps, self._num_substeps)
+            self._delay = delay.copy()
+            # rows of the ring for before and after, (2, n), for every place that its head may be at
+            slot = np.arange(depth)[:, None, None] + np.array([[1], [0]]) + periods
+            self._rows = slot % depth * n + np.arange(n)
+        before, after = self._ring.reshape(depth * n, size).take(self._rows[self._head], axis=0)
+        return before, after, self._switch

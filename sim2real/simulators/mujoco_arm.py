@@ -89,12 +89,12 @@ class MujocoArm(Simulator):
     def _advance(self, command: np.ndarray, delay: np.ndarray) -> None:
         before, after, switch = self._line.push(command, delay)
         self._ctrl[:] = after
-        other = np.flatnonzero((before != self._after).any(axis=1))  # else the engine remembers what it has seen
-        if len(other):
+        if not self._line.steady:  # else the engine remembers what it has seen
+            other = np.flatnonzero((before != self._after).any(axis=1))
             self._past[other] = before[other, :, None]
-        self._after = after.copy()
-        # half a step early, so that the engine's comparison of times is never a tie
-        self._fields["actuator_delay"][:] = np.where(switch > 0, (switch - 0.5) * self.substep, 0.0)[:, None]
+            # half a step early, so that the engine's comparison of times is never a tie
+            self._fields["actuator_delay"][:] = np.where(switch > 0, (switch - 0.5) * self.substep, 0.0)[:, None]
+        self._after = after
         self._push[:] = self.values[:, self._force]
         if not self._stiction.any():
             failed = self._integrate(self.num_substeps)

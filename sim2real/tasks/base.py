@@ -115,11 +115,10 @@ class Task(abc.ABC):
     def desired(self, action: np.ndarray, context: Context) -> np.ndarray:
         """Command asked for by ``action`` (n, A) in [-1, 1], before the safety filter, shape (n, C)."""
 
-    def look(self, context: Context, true_state: RobotState) -> None:  # noqa: B027 - optional
-        """Work out at once what the observation of ``context`` and the judgement of ``true_state`` have in common.
-
-        Never needed; it saves time where a simulation asks for both.
-        """
+    def look(self, context: Context, true_state: RobotState) -> np.ndarray:
+        """``error`` of ``true_state``, and along with it what the observation of ``context`` needs: together they take
+        less time."""
+        return self.error(true_state, context.goal, context.time)
 
     # ------------------------------------------------------------------ judgement, on the true state
     @abc.abstractmethod
@@ -128,11 +127,13 @@ class Task(abc.ABC):
 
     @abc.abstractmethod
     def reward(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray, action: np.ndarray,
-               context: Context) -> np.ndarray:
-        """Reward of the period that ended in ``true_state``; ``context`` is the one ``action`` was chosen in, (n,)."""
+               context: Context, error: np.ndarray, failed: np.ndarray) -> np.ndarray:
+        """Reward of the period that ended in ``true_state``, (n,); ``context`` is the one ``action`` was chosen in,
+        ``error`` and ``failed`` are what the methods of these names say of ``true_state``."""
 
-    def failed(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """Which robots crashed or left the work space: the episode ends there, shape (n,)."""
+    def failed(self, true_state: RobotState, error: np.ndarray) -> np.ndarray:
+        """Which robots, at ``error`` (n,) [m] from their goals, crashed or left the work space: the episode ends there,
+        shape (n,)."""
         return np.zeros(len(true_state), bool)
 
     def succeeded(self, errors: np.ndarray, failed: np.ndarray) -> np.ndarray:
@@ -181,8 +182,9 @@ class EpisodeScore:
         """Take in the error [m] after a step and whether the robots failed, shapes (n,)."""
         self.error = error
         self.steps += 1
-        self._streak = np.where(error <= self._task.tolerance, self._streak + 1, 0)
-        self._squares += np.where(self.steps > self._warm_up, error**2, 0.0)
+        self._streak += 1
+        self._streak *= error <= self._task.tolerance
+        self._squares += error * error * (self.steps > self._warm_up)
         self._failed |= failed
 
     @property

@@ -121,21 +121,19 @@ class Hover(Task):
         """Distance from the reference in [m]."""
         return terms.norm(self.reference(goal, time)[0] - true_state.position)
 
-    def failed(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray) -> np.ndarray:
+    def failed(self, true_state: RobotState, error: np.ndarray) -> np.ndarray:
         """On the floor, tilted by more than 90 degrees, or out of bounds."""
         w, x, y, z = true_state.quaternion.T
         upright = w * w - x * x - y * y + z * z
-        return (true_state.position[:, 2] < self.floor) | (upright < 0.0) | (
-            self.error(true_state, goal, time) > self.bound)
+        return (true_state.position[:, 2] < self.floor) | (upright < 0.0) | (error > self.bound)
 
     def reward(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray, action: np.ndarray,
-               context: Context) -> np.ndarray:
+               context: Context, error: np.ndarray, failed: np.ndarray) -> np.ndarray:
         e = self._errors(true_state, goal, time)
-        error = terms.norm(e["position"])
         return (terms.near(error, 0.4) + terms.inside(error, 0.1) - self._damping * terms.norm(e["velocity"])
                 - self.calm * terms.square(true_state.angular_velocity) - 0.1 * (1.0 - e["heading"][:, 1])
                 - self.smoothness * terms.action_rate(action, context.last_action) - 0.05 * terms.mean_square(action)
-                - self.crash * self.failed(true_state, goal, time))
+                - self.crash * failed)
 
 
 def into_body(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:

@@ -78,12 +78,14 @@ class Reach(Task):
             Term("last_action", n, lambda c: c.last_action, history=self.history),
         )
 
-    def look(self, context: Context, true_state: RobotState) -> None:
+    def look(self, context: Context, true_state: RobotState) -> np.ndarray:
         n, q, goal = len(context), true_state.joint_position, context.goal
         both = np.concatenate([context.state.joint_position, q])
         position, rotation, context.cache["jacobian"] = self._fast.forward_jacobian(both, n)
         context.cache["way"] = self._errors(position[:n], rotation[:n], goal)
-        self._asked = (q.copy(), goal.copy(), self._errors(position[n:], rotation[n:], goal))
+        way = self._errors(position[n:], rotation[n:], goal)
+        self._asked = (q.copy(), goal.copy(), way)
+        return _distance(way)
 
     def _way(self, context: Context) -> np.ndarray:
         if "way" not in context.cache:
@@ -210,13 +212,11 @@ class Reach(Task):
     # ------------------------------------------------------------------ judgement
     def error(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Distance of the tool from the goal in [m]; an orientation error counts ``LEVER`` [m/rad] if that is more."""
-        way = self._true_way(true_state, goal)
-        distance = terms.norm(way[:, :3])
-        return distance if way.shape[1] == 3 else np.maximum(distance, LEVER * terms.norm(way[:, 3:]))
+        return _distance(self._true_way(true_state, goal))
 
     def reward(self, true_state: RobotState, goal: np.ndarray, time: np.ndarray, action: np.ndarray,
-               context: Context) -> np.ndarray:
-        error, each = self.error(true_state, goal, time), self._each(len(true_state))
+               context: Context, error: np.ndarray, failed: np.ndarray) -> np.ndarray:
+        each = self._each(len(true_state))
         speed = terms.mean_square(true_state.joint_velocity / each["velocity"])
         return (terms.near(error, 0.2) + terms.inside(error, 0.02) + terms.inside(error, 0.006)
                 - self.smoothness * terms.action_rate(action, context.last_action) - 0.02 * terms.mean_square(action)
@@ -230,6 +230,11 @@ class Reach(Task):
                 ("step", self._step), ("full", self._full_step), ("lead", self._lead), ("low", self._low),
                 ("high", self._high), ("velocity", self._velocity_limit))})
         return self._rows[1]
+
+
+def _distance(way: np.ndarray) -> np.ndarray:
+    distance = terms.norm(way[:, :3])
+    return distance if way.shape[1] == 3 else np.maximum(distance, LEVER * terms.norm(way[:, 3:]))
 
 
 def _same(a: np.ndarray, b: np.ndarray | None) -> bool:
@@ -263,10 +268,13 @@ def _least_squares(jacobian: np.ndarray, way: np.ndarray, damping: float) -> np.
 
 
 def _solve3(matrix: dict[tuple[int, int], np.ndarray], right: np.ndarray) -> list[np.ndarray]:
-    """Solutions of symmetric 3 x 3 systems by Cramer's rule: LAPACK's overhead is many times the work."""
+    """Solutions of positive definite 3 x 3 systems by L D L^T: LAPACK's overhead is many times the work."""
     a, b, c = matrix[0, 0], matrix[0, 1], matrix[0, 2]
-    d, e, f = matrix[1, 1], matrix[1, 2], matrix[2, 2]
-    u, v, w = d * f - e * e, c * e - b * f, b * e - c * d  # first row of the adjugate
-    g = b * c - a * e
-    x, y, z = right / (a * u + b * v + c * w)
-    return [u * x + v * y + w * z, v * x + (a * f - c * c) * y + g * z, w * x + g * y + (a * d - b * b) * z]
+    l10, l20 = b / a, c / a
+    d1, e = matrix[1, 1] - b * l10, matrix[1, 2] - c * l10
+    l21 = e / d1
+    d2 = matrix[2, 2] - c * l20 - e * l21
+    y1 = right[1] - l10 * right[0]
+    z = (right[2] - l20 * right[0] - l21 * y1) / d2
+    y = y1 / d1 - l21 * z
+    return [right[0] / a - l10 * y - l20 * z, y, z]

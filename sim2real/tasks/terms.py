@@ -24,12 +24,12 @@ def mean_square(vector: np.ndarray) -> np.ndarray:
 
 def near(distance: np.ndarray, width: float) -> np.ndarray:
     """1 at the goal, 1/2 at ``width`` [m], with a long tail that still has a slope far away, (n,) -> (n,)."""
-    return 1.0 / (1.0 + np.square(distance / width))
+    return width**2 / (width**2 + distance * distance)
 
 
 def inside(distance: np.ndarray, width: float) -> np.ndarray:
     """1 at the goal and flat outside ``width`` [m]: rewards precision, (n,) -> (n,)."""
-    return np.exp(np.square(distance) * (-1.0 / width**2))
+    return np.exp(distance * distance * (-1.0 / width**2))
 
 
 def action_rate(action: np.ndarray, last_action: np.ndarray) -> np.ndarray:

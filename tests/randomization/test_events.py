@@ -13,7 +13,7 @@ PUSH = Interval((2.0, 5.0), (0.1, 0.3))
 def history(num_sims=200, seconds=60.0, dt=0.02, interval=PUSH, episode=0, ids=None, seed=1):
     """Whether each simulation has an event, at each step: (steps, num_sims)."""
     sims = np.arange(num_sims) if ids is None else np.asarray(ids)
-    timetable = Timetable("push", interval, seed, sims, np.array([], np.uint64))
+    timetable = Timetable("push", interval, seed, sims, np.array([], np.uint64), np.copy)
     timetable.restart(np.arange(len(sims)), np.full(len(sims), episode * EPISODE, np.uint64))
     on, rows = np.zeros(len(sims), bool), []
     for k in range(round(seconds / dt)):
@@ -63,7 +63,7 @@ def test_a_simulation_does_not_know_how_many_others_there_are():
 
 def test_events_shorter_than_a_step_all_happen():
     # with steps of 10 s, about three events begin and end within each
-    timetable = Timetable("push", PUSH, 0, np.arange(5), np.array([], np.uint64))
+    timetable = Timetable("push", PUSH, 0, np.arange(5), np.array([], np.uint64), np.copy)
     timetable.restart(np.arange(5), np.zeros(5, np.uint64))
     begun = np.zeros(5)
     for time in (10.0, 20.0, 30.0):
@@ -76,7 +76,7 @@ def test_events_shorter_than_a_step_all_happen():
 
 
 def test_nothing_happens_before_the_first_episode():
-    assert Timetable("push", PUSH, 0, np.arange(3), np.array([], np.uint64)).due(np.full(3, 1e9)) is None
+    assert Timetable("push", PUSH, 0, np.arange(3), np.array([], np.uint64), np.copy).due(np.full(3, 1e9)) is None
 
 
 @pytest.mark.parametrize("robot", list_robots())

@@ -229,6 +229,27 @@ def test_set_scale_shrinks_the_ranges(arm):
     np.testing.assert_array_equal(sampler.episode(np.arange(500), np.zeros(500, int)), full)
 
 
+def test_set_scale_shrinks_the_events_to_come_too(arm):
+    full, scaled = (Sampler(RandomizationPlan.default(arm), arm, 100, seed=1) for _ in range(2))
+    force, everyone = arm.column("external_force_x"), np.arange(100)
+    a, b = (sampler.episode(everyone, np.zeros(100, int)) for sampler in (full, scaled))
+    seen = 0
+    for k in range(300):
+        if k == 100:  # some simulations are in the middle of a push: the next one is smaller
+            before = b[:, force].copy()
+            scaled.set_scale(0.5)
+        full.advance(a, np.full(100, 0.1 * k))
+        scaled.advance(b, np.full(100, 0.1 * k))
+        same = a[:, force] == b[:, force]
+        if k < 100:
+            assert same.all()
+        else:
+            half = np.isclose(b[:, force], 0.5 * a[:, force])
+            assert (half | (same & (b[:, force] == before))).all()
+            seen += (half & ~same).sum()
+    assert seen > 100
+
+
 def test_no_simulations_to_reset(arm):
     assert Sampler(RandomizationPlan.default(arm), arm, 3).episode(np.array([], int), np.array([], int)).shape == (
         0, len(arm))

@@ -50,3 +50,19 @@ def test_the_longest_delay_still_reads_what_was_given():
     assert got[-1] == 5.0  # 9 periods before the 14th
     assert got[89] == 0.0
     assert got[90] == 1.0
+
+
+def test_steady_says_that_nothing_but_the_command_changed():
+    line = DelayLine(2, 1, 4, 0.01, 0.12)
+    line.reset(np.arange(2), np.zeros((2, 1)))
+    seen, last = [], None
+    for k, delay in enumerate((0.05, 0.05, 0.05, 0.06, 0.06, 0.06)):
+        if k == 5:
+            line.reset(np.array([1]), np.zeros((1, 1)))
+        before, after, switch = line.push(np.full((2, 1), float(k)), np.array([0.02, delay]))
+        seen.append(line.steady)
+        if line.steady:
+            np.testing.assert_array_equal(before, last[0])
+            np.testing.assert_array_equal(switch, last[1])
+        last = after, switch
+    assert seen == [False, True, True, False, True, False]

@@ -30,7 +30,7 @@ def test_starts_are_disturbed_as_promised_and_never_failed(task):
     assert offset.max() <= 0.5 + 1e-9 and offset[:, :2].max() > 0.45
     tilt = np.arccos(rotations.matrix(state.quaternion)[:, 2, 2])
     assert 0.4 < tilt.max() <= 0.5 + 1e-9
-    assert not task.failed(state, goal, np.zeros(N)).any()
+    assert not task.failed(state, task.error(state, goal, np.zeros(N))).any()
 
 
 def test_action_zero_hovers_and_the_ends_are_the_limits(task):
@@ -50,7 +50,7 @@ def test_crashes(task):
     state.position[0, 2] = 0.01  # on the floor
     state.quaternion[1] = rotations.from_axis_angle(np.array([1.6, 0.0, 0.0]))  # 92 degrees
     state.position[2, 0] = 3.1  # out of bounds
-    assert task.failed(state, goal, np.zeros(4)).tolist() == [True, True, True, False]
+    assert task.failed(state, task.error(state, goal, np.zeros(4))).tolist() == [True, True, True, False]
 
 
 def test_errors_are_seen_from_the_body_whatever_the_yaw(task):
@@ -72,7 +72,8 @@ def test_reward_prefers_the_goal_and_punishes_a_crash(task):
     goal = np.array([[0.0, 0.0, 1.0, 0.0]] * 3)
     state = RobotState.zeros(3, 0)
     state.position[:, 2] = [1.0, 1.4, 0.0]
-    reward = task.reward(state, goal, np.zeros(3), np.zeros((3, 4)), context(goal, state))
+    time, error = np.zeros(3), task.error(state, goal, np.zeros(3))
+    reward = task.reward(state, goal, time, np.zeros((3, 4)), context(goal, state), error, task.failed(state, error))
     assert reward[0] == pytest.approx(2.0) and reward[0] > reward[1] > 0 > reward[2]
 
 

@@ -5,7 +5,7 @@ from sim2real import rng, rotations
 from sim2real.errors import TaskError
 from sim2real.robots import load_robot
 from sim2real.tasks import Context, make_task
-from sim2real.tasks.reach import LEVER, _between
+from sim2real.tasks.reach import LEVER, _between, _least_squares
 from sim2real.types import RobotState
 
 N = 64
@@ -90,15 +90,29 @@ def test_action_is_an_increment_on_the_last_command_with_a_bounded_lead(task):
     assert (task.desired(action, ahead) <= task.robot.position_high).all()
 
 
+@pytest.mark.parametrize("rows", [3, 6])
+def test_least_squares_is_the_damped_inverse(rows):
+    draws = np.random.default_rng(0)
+    jacobian, way = draws.standard_normal((rows, 6, 50)), draws.standard_normal((rows, 50))
+    jacobian[:, :, 0] = 0.0  # a singular posture
+    for k, step in enumerate(_least_squares(jacobian, way, 0.05).T):
+        j = jacobian[:, :, k]
+        expected = j.T @ np.linalg.solve(j @ j.T + 0.05**2 * np.eye(rows), way[:, k])
+        np.testing.assert_allclose(step, expected, rtol=1e-9, atol=1e-12)
+
+
 def test_reward_prefers_the_goal_and_smooth_actions(task):
     goal, state = draw(task)
     at_goal = RobotState.zeros(1, task.robot.num_joints)
     at_goal.joint_position[:] = task.robot.home
     here = task.chain.forward(at_goal.joint_position)[0]
     quiet, zeros = context(task, here, at_goal), np.zeros((1, task.action_size))
-    best = task.reward(at_goal, here, np.zeros(1), zeros, quiet)
-    away = task.reward(at_goal, here + 0.1, np.zeros(1), zeros, quiet)
-    jumpy = task.reward(at_goal, here, np.zeros(1), zeros + 1.0, quiet)
+
+    def reward(goal, action):
+        error = task.error(at_goal, goal, np.zeros(1))
+        return task.reward(at_goal, goal, np.zeros(1), action, quiet, error, task.failed(at_goal, error))
+
+    best, away, jumpy = reward(here, zeros), reward(here + 0.1, zeros), reward(here, zeros + 1.0)
     assert best > 2.9 and best > jumpy > away
 
 
