@@ -54,7 +54,6 @@ class Sampler:
         self.plan, self.space, self.num_sims, self.seed = plan, space, num_sims, seed
         self._sims = np.arange(num_sims) if identities is None else np.asarray(identities)
         self._counter = np.zeros(num_sims, np.uint64)  # episode number times EPISODE
-        self._base = space.batch(num_sims)  # the episode's values, to which events return
         self._compile(plan)
         self._timetables = {name: Timetable(name, plan.intervals[name], seed, self._sims, draw.random, draw.values)
                             for name, draw in self._events.items()}
@@ -72,9 +71,9 @@ class Sampler:
         values = np.tile(self.space.nominal, (len(ids), 1))
         draw = self._per_episode
         values[:, draw.columns] = draw.values(rng.uniform(self.seed, self._sims[ids], counter, "episode", draw.random))
-        self._base[ids], self._counter[ids] = values, counter
-        for timetable in self._timetables.values():
-            timetable.restart(ids, counter)
+        self._counter[ids] = counter
+        for name, timetable in self._timetables.items():
+            timetable.restart(ids, counter, values[:, self._events[name].columns])
         return values
 
     def advance(self, values: np.ndarray, time: np.ndarray) -> bool:
@@ -98,13 +97,9 @@ class Sampler:
             timetable = self._timetables[name]
             # more than once only where a control step is longer than an event
             while (due := timetable.due(time)) is not None:
-                begin, end = due
+                ids, now = due
+                values[ids[:, None], draw.columns] = now
                 changed = True
-                if len(begin):
-                    values[begin[:, None], draw.columns] = timetable.begin(begin)
-                if len(end):
-                    values[end[:, None], draw.columns] = self._base[end[:, None], draw.columns]
-                    timetable.end(end)
         return changed
 
     def _compile(self, plan: RandomizationPlan) -> None:

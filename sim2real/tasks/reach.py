@@ -221,14 +221,15 @@ class Reach(Task):
         return (terms.near(error, 0.2) + terms.inside(error, 0.02) + terms.inside(error, 0.006)
                 - self.smoothness * terms.action_rate(action, context.last_action) - 0.02 * terms.mean_square(action)
                 - 2.0 * speed * terms.inside(error, 0.05)
-                - 0.1 * terms.limit_margin(true_state.joint_position, each["low"], each["high"], 0.1))
+                - terms.beyond(true_state.joint_position, each["near low"], each["near high"]))
 
     def _each(self, n: int) -> dict[str, np.ndarray]:
         """Limits and steps of the joints, (n, J): whole arrays are many times faster than rows that are repeated."""
         if self._rows[0] != n:
             self._rows = (n, {name: np.tile(row, (n, 1)) for name, row in (
                 ("step", self._step), ("full", self._full_step), ("lead", self._lead), ("low", self._low),
-                ("high", self._high), ("velocity", self._velocity_limit))})
+                ("high", self._high), ("near low", self._low + 0.1), ("near high", self._high - 0.1),
+                ("velocity", self._velocity_limit))})
         return self._rows[1]
 
 

@@ -37,10 +37,10 @@ def action_rate(action: np.ndarray, last_action: np.ndarray) -> np.ndarray:
     return mean_square(action - last_action)
 
 
-def limit_margin(position: np.ndarray, low: np.ndarray, high: np.ndarray, margin: float) -> np.ndarray:
-    """How far joints are inside the last ``margin`` [rad] before a limit, summed and over the margin, (n,)."""
-    depth = np.maximum(low + margin - position, position - (high - margin))
-    return np.einsum("ij->i", np.maximum(depth, 0.0, out=depth)) / margin
+def beyond(position: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """How far joints are below ``low`` or above ``high`` [rad], summed, (n, J) -> (n,)."""
+    depth = np.maximum(low - position, position - high)
+    return np.einsum("ij->i", np.maximum(depth, 0.0, out=depth))
 
 
 def unit_parameters(space: ParameterSpace, values: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -8,21 +8,18 @@ from sim2real.randomization.terms import Interval
 from sim2real.robots import list_robots
 
 PUSH = Interval((2.0, 5.0), (0.1, 0.3))
+ONE = np.array([7], np.uint64)  # an event has one value
 
 
 def history(num_sims=200, seconds=60.0, dt=0.02, interval=PUSH, episode=0, ids=None, seed=1):
     """Whether each simulation has an event, at each step: (steps, num_sims)."""
     sims = np.arange(num_sims) if ids is None else np.asarray(ids)
-    timetable = Timetable("push", interval, seed, sims, np.array([], np.uint64), np.copy)
-    timetable.restart(np.arange(len(sims)), np.full(len(sims), episode * EPISODE, np.uint64))
+    timetable = Timetable("push", interval, seed, sims, ONE, np.ones_like)
+    timetable.restart(np.arange(len(sims)), np.full(len(sims), episode * EPISODE, np.uint64), np.zeros((len(sims), 1)))
     on, rows = np.zeros(len(sims), bool), []
     for k in range(round(seconds / dt)):
         while (due := timetable.due(np.full(len(sims), k * dt))) is not None:
-            begin, end = due
-            if len(begin):
-                timetable.begin(begin)
-            timetable.end(end)
-            on[begin], on[end] = True, False
+            on[due[0]] = due[1][:, 0] == 1.0
         rows.append(on.copy())
     return np.array(rows)
 
@@ -63,20 +60,17 @@ def test_a_simulation_does_not_know_how_many_others_there_are():
 
 def test_events_shorter_than_a_step_all_happen():
     # with steps of 10 s, about three events begin and end within each
-    timetable = Timetable("push", PUSH, 0, np.arange(5), np.array([], np.uint64), np.copy)
-    timetable.restart(np.arange(5), np.zeros(5, np.uint64))
+    timetable = Timetable("push", PUSH, 0, np.arange(5), ONE, np.ones_like)
+    timetable.restart(np.arange(5), np.zeros(5, np.uint64), np.zeros((5, 1)))
     begun = np.zeros(5)
     for time in (10.0, 20.0, 30.0):
         while (due := timetable.due(np.full(5, time))) is not None:
-            if len(due[0]):
-                timetable.begin(due[0])
-            begun[due[0]] += 1
-            timetable.end(due[1])
+            begun[due[0]] += due[1][:, 0]
     assert (begun >= 6).all() and (begun <= 15).all()
 
 
 def test_nothing_happens_before_the_first_episode():
-    assert Timetable("push", PUSH, 0, np.arange(3), np.array([], np.uint64), np.copy).due(np.full(3, 1e9)) is None
+    assert Timetable("push", PUSH, 0, np.arange(3), ONE, np.ones_like).due(np.full(3, 1e9)) is None
 
 
 @pytest.mark.parametrize("robot", list_robots())

@@ -22,10 +22,10 @@ def test_action_rate():
     assert terms.action_rate(np.array([[1.0, 0.0]]), np.array([[0.0, 0.0]])).tolist() == [0.5]
 
 
-def test_limit_margin_counts_depth_on_both_sides():
-    low, high = np.array([-1.0, -1.0]), np.array([1.0, 1.0])
+def test_beyond_counts_depth_on_both_sides():
+    low, high = np.array([-0.9, -0.9]), np.array([0.9, 0.9])
     q = np.array([[0.0, 0.0], [0.95, -1.0]])
-    np.testing.assert_allclose(terms.limit_margin(q, low, high, 0.1), [0.0, 1.5])
+    np.testing.assert_allclose(terms.beyond(q, low, high), [0.0, 0.15])
 
 
 def test_parameters_over_their_ranges():
