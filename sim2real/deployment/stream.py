@@ -1,0 +1,100 @@
+"""From a policy's set points to the driver's rate: position, velocity, acceleration and jerk bounds hold there too.
+
+A bound that holds from one set point to the next says nothing about what a driver does between them: a step of one
+period's motion every 40 ms is inside a velocity bound at 25 Hz and far outside at 500 Hz. The stream that leaves is the
+uniform cubic B-spline with the set points as its control points (de Boor 1978, "A Practical Guide to Splines"). Its
+value and its first three derivatives are averages of the set points and of their first three differences over the
+period, so whatever bounds the safety filter keeps from set point to set point, the stream keeps at every rate. The
+price is a fixed delay: it passes each set point about 1.5 periods after one that is held would.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim2real.errors import BadInputError
+
+# the spline's last piece from its last four control points: rows of powers 0..3 of the piece's own time in [0, 1]
+_BASIS = np.array([[1.0, 4.0, 1.0, 0.0], [-3.0, 0.0, 3.0, 0.0], [3.0, -6.0, 3.0, 0.0], [-1.0, 3.0, -3.0, 1.0]]) / 6.0
+
+
+class CommandStream:
+    """One robot's commands at the driver's rate.
+
+    Call ``reset`` once; then, for every set point, ``push`` once and ``tick`` ``ticks`` times. Time counts in ticks:
+    where some are left out because a machine was busy, the stream waits, and nothing is made up for in a burst.
+
+    Args:
+        period: Time between set points in [s].
+        rate: What the driver takes, per second. The nearest rate that divides the policy's is used, at least once per
+            set point; then set points pass unchanged.
+
+    Attributes:
+        ticks: Commands per set point.
+        tick_period: Time between commands in [s].
+    """
+
+    def __init__(self, period: float, rate: float):
+        if not (0.0 < period < np.inf and 0.0 < rate < np.inf):
+            raise BadInputError(f"expected a period and a rate over zero, got {period:g} s and {rate:g} per second")
+        self.ticks = max(1, round(period * rate))
+        self.tick_period = period / self.ticks
+        self._period = period
+        time = np.arange(1, self.ticks + 1)[:, None] / self.ticks  # of each tick in the piece
+        self._weights = time ** np.arange(4) @ _BASIS if self.ticks > 1 else np.array([[0.0, 0.0, 0.0, 1.0]])
+        self._points = np.zeros((4, 0))
+        self._count = self.ticks
+        self._command = self._before = np.zeros(0)
+
+    @property
+    def due(self) -> bool:
+        """Whether the next ``tick`` needs a new set point first."""
+        return self._count >= self.ticks
+
+    @property
+    def command(self) -> np.ndarray:
+        """The last command, shape (C,)."""
+        return self._command.copy()
+
+    @property
+    def velocity(self) -> np.ndarray:
+        """Its rate of change per second, shape (C,)."""
+        return (self._command - self._before) / self.tick_period
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the stream stands still and will as long as the set points do."""
+        return bool((self._points == self._points[-1]).all() and (self._command == self._before).all())
+
+    def reset(self, command: np.ndarray) -> None:
+        """Start at rest at ``command`` (C,)."""
+        self._points = np.tile(np.asarray(command, float), (4, 1))
+        self._count = self.ticks
+        self._command = self._before = self._points[0].copy()
+
+    def push(self, set_point: np.ndarray) -> None:
+        """The set point (C,) of the period that begins now.
+
+        Raises:
+            BadInputError: It is not finite, or the ticks of the last one are not over.
+        """
+        set_point = np.asarray(set_point, float)
+        if not self.due or not np.isfinite(set_point).all():
+            raise BadInputError(f"expected a finite set point after {self.ticks} ticks, got {set_point.tolist()} "
+                                f"after {self._count}")
+        self._points = np.concatenate([self._points[1:], set_point[None]])
+        self._count = 0
+
+    def tick(self) -> np.ndarray:
+        """The command of the driver's next period, (C,).
+
+        Raises:
+            BadInputError: A new set point is due.
+        """
+        if self.due:
+            raise BadInputError("the stream needs a new set point; push one")
+        # differences from the newest: at rest they are zero, and the command is the set point to the last bit
+        newest = self._points[-1]
+        self._before, self._command = self._command, newest + self._weights[self._count] @ (self._points - newest)
+        self._count += 1
+        return self._command.copy()
