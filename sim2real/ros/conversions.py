@@ -64,6 +64,12 @@ class JointMap:
         known = {**hold, **dict(zip(self.driver_names, self.to_driver(positions).tolist(), strict=True))}
         return [float(known[name]) for name in order]
 
+    def rates_to_controller(self, velocities: np.ndarray, order: Sequence[str], hold: Mapping[str, float]
+                            ) -> list[float]:
+        """The driver's numbers of our joint velocities (J,), as ``to_controller`` gives those of positions."""
+        known = {**hold, **dict(zip(self.driver_names, (velocities / self.factor).tolist(), strict=True))}
+        return [float(known[name]) for name in order]
+
     def _pick(self, names: Sequence[str], values: Sequence[float]) -> np.ndarray:
         if len(values) != len(names):
             raise DeploymentError(f"expected {len(names)} numbers for {len(names)} joint names, got {len(values)}")

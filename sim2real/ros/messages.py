@@ -152,13 +152,14 @@ class CommandWriter:
 
     Args:
         without: Topics of optional messages that are left out.
+        period: Time between two commands in [s]; default: the robot's control period.
     """
 
     def __init__(self, robot: RobotDescription, profile: RosProfile, command: CommandTopic, make: MakeMessage,
-                 without: Container[str] = ()):
+                 without: Container[str] = (), period: float | None = None):
         self._command, self._make = command, make
         self._parts = (command, *(part for part in command.also if part.topic not in without))
-        self._period = robot.control_period
+        self._period = robot.control_period if period is None else period
         self._joints = conversions.JointMap(robot.joint_names, profile.joints)
         self._order = command.joints or self._joints.driver_names
         self._thrust = conversions.ThrustMap(command.thrust, robot.rotors) if command.thrust and robot.rotors else None
@@ -169,6 +170,10 @@ class CommandWriter:
         if self._thrust is not None:
             return [(part, self._fields(part, command, stamp)) for part in self._parts]
         message = self._make(topic.type)
+        if topic.quantity == "velocity":  # what takes the joints from the one to the other in a period
+            rates = (command - previous) / self._period
+            message.data = self._joints.rates_to_controller(rates, self._order, topic.hold)
+            return [(topic, message)]
         goal = self._joints.to_controller(command, self._order, topic.hold)
         if topic.type == MULTI_ARRAY:
             message.data = goal
@@ -210,7 +215,7 @@ class CommandReader:
         self._thrust = conversions.ThrustMap(command.thrust, robot.rotors) if command.thrust and robot.rotors else None
 
     def read(self, message: Any) -> list[tuple[float, np.ndarray]]:
-        """Set points (C,) in our order and units, each with its time from now in [s].
+        """Set points (C,) of the topic's ``quantity`` in our order and units, each with its time from now in [s].
 
         Raises:
             DeploymentError: The controller would refuse the message.
@@ -222,6 +227,8 @@ class CommandReader:
         if topic.type == MULTI_ARRAY:
             if len(message.data) != len(self._order):
                 raise DeploymentError(f"{topic.topic}: expected {len(self._order)} numbers, got {len(message.data)}")
+            if topic.quantity == "velocity":
+                return [(0.0, self._joints.velocities(self._order, message.data))]
             return [(0.0, self._joints.positions(self._order, message.data))]
         return [(point.time_from_start.sec + 1e-9 * point.time_from_start.nanosec,
                  self._joints.positions(message.joint_names, point.positions)) for point in message.points]

@@ -162,6 +162,8 @@ class CommandTopic(MessageFields):
         joints: The controller's ``joints`` parameter, in its own order and the driver's names (arms); None is the
             robot description's order.
         hold: Joints in that list that the policy does not move, with the driver's number to send for them.
+        quantity: What an array's numbers are: joint positions, or joint velocities that the driver keeps up until the
+            next message, with no end (arms).
         thrust: What the number for thrust means (drones).
         also: Further messages that leave in the same tick.
         needs: What has to be switched on at the driver first, for people.
@@ -169,6 +171,7 @@ class CommandTopic(MessageFields):
 
     joints: tuple[str, ...] | None = None
     hold: dict[str, float] = {}
+    quantity: Literal["position", "velocity"] = "position"
     thrust: Thrust | None = None
     also: tuple[MessageFields, ...] = ()
     needs: str = ""
@@ -263,6 +266,9 @@ def _check(profile: RosProfile, robot: RobotDescription, where: str) -> None:
             if command.type not in (MULTI_ARRAY, TRAJECTORY):
                 raise RobotDescriptionError(f"{place}.type': expected {MULTI_ARRAY} or {TRAJECTORY}, "
                                             f"got {command.type!r}")
+            if command.quantity == "velocity" and command.type != MULTI_ARRAY:
+                raise RobotDescriptionError(f"{place}.quantity': velocities go as {MULTI_ARRAY}, not as "
+                                            f"{command.type}; correct 'type', or leave 'quantity' out")
             given = sorted(command.joints or driver_names)
             if given != sorted([*driver_names, *command.hold]):
                 raise RobotDescriptionError(

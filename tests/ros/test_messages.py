@@ -129,6 +129,20 @@ def test_a_trajectory_goes_from_the_last_command_to_this_one_in_a_period():
     assert [t for t, _ in points] == pytest.approx([0.0, robot.control_period])
 
 
+def test_the_velocity_interface_gets_what_leads_from_one_command_to_the_next_in_a_period():
+    robot, profile = robot_and_profile("ur5e", joints={"elbow_joint": {"sign": -1, "offset": "10 deg"}})
+    command = profile.command("forward_velocity")
+    before, now = np.zeros(6), np.array([0.0, 0.01, 0.02, 0.0, 0.0, -0.01])
+    ((topic, message),) = CommandWriter(robot, profile, command, make, period=0.01).write(now, before, 0.0)
+    assert topic.topic == "/forward_velocity_controller/commands"
+    np.testing.assert_allclose(message.data, [0.0, 1.0, -2.0, 0.0, 0.0, -1.0])  # an offset is none of velocities
+    ((t, got),) = CommandReader(robot, profile, command).read(message)
+    assert t == 0.0
+    np.testing.assert_allclose(got, (now - before) / 0.01)
+    ((_, message),) = CommandWriter(robot, profile, command, make).write(now, before, 0.0)
+    np.testing.assert_allclose(message.data[1], 0.01 / robot.control_period)
+
+
 def test_messages_without_velocities_are_refused_or_differentiated():
     robot, profile = robot_and_profile("ur5e")
     message = StateWriter(robot, profile, make).write(arm_state(robot), 0.0)

@@ -170,7 +170,7 @@ def test_a_driver_that_goes_away_stops_the_run(processes, domain, reach_bundle):
 
 @pytest.mark.parametrize(("arguments", "line"), [
     (("--robot", "fr3"), "the bundle is for robot ur5e, not for fr3"),
-    (("--interface", "velocity"), "unknown command interface 'velocity'; known: forward_position, joint_trajectory"),
+    (("--interface", "velocity"), "unknown command interface 'velocity'; did you mean forward_velocity"),
     (("--goal", "0.4,0.1"), "task reach takes 3 numbers, got 2"),
     (("--goals", "none.yaml"), "cannot read the goals file none.yaml"),
     (("--duration", "0"), "expected --duration over zero"),

@@ -88,6 +88,9 @@ def test_a_drone_without_a_section_is_refused(crazyflie):
      "field 'ros.commands.forward_position.joints': expected each of elbow_joint, .* once, got shoulder_pan_joint"),
     (("commands", "forward_position", "type"), "geometry_msgs/msg/Twist",
      "field 'ros.commands.forward_position.type': expected std_msgs/msg/Float64MultiArray or"),
+    (("commands", "forward_velocity", "quantity"), "speed", "field 'ros.commands.forward_velocity.quantity'"),
+    (("commands", "joint_trajectory", "quantity"), "velocity",
+     "field 'ros.commands.joint_trajectory.quantity': velocities go as std_msgs/msg/Float64MultiArray"),
     (("commands", "forward_position", "typ"), "x", "unknown field 'ros.commands.forward_position.typ'"),
 ])
 def test_mistakes_get_one_line(ur5e, path, value, line):

@@ -70,7 +70,7 @@ def test_says_in_one_line_what_it_speaks_and_keeps_its_secrets(processes):
     out, err = quiet.communicate(timeout=30)
     assert quiet.returncode == 0
     assert out == ("twin of ur5e (simulation): /joint_states at 500 Hz, takes /forward_position_controller/commands, "
-                   "/scaled_joint_trajectory_controller/joint_trajectory\n")
+                   "/scaled_joint_trajectory_controller/joint_trajectory, /forward_velocity_controller/commands\n")
     assert "payload_mass" not in out + err
     _, err = open_.communicate(timeout=30)
     assert "payload_mass" in err
