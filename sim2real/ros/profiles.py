@@ -6,7 +6,6 @@ A robot without one gets the profile of a plain ros2_control robot: ``/joint_sta
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from sim2real.errors import RobotDescriptionError, unknown
 from sim2real.robots import RobotDescription
+from sim2real.ros.section_errors import one_line
 from sim2real.units import parse_unit, quantity
 
 JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -229,7 +229,7 @@ class RosProfile(_Section):
         try:
             profile = cls.model_validate(robot.ros or DEFAULT)
         except ValidationError as error:
-            raise RobotDescriptionError(f"{where}: {_one_line(error)}") from None
+            raise RobotDescriptionError(f"{where}: {one_line(error, cls, 'ros')}") from None
         _check(profile, robot, where)
         return profile
 
@@ -279,28 +279,3 @@ def _check(profile: RosProfile, robot: RobotDescription, where: str) -> None:
         if set(found) != set(_QUANTITIES) or command.thrust is None:
             raise RobotDescriptionError(f"{place}.fields': expected {', '.join(_QUANTITIES)} in the message's fields "
                                         f"and a 'thrust' section, got {', '.join(found) or 'none'}")
-
-
-def _one_line(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(["ros", *map(str, first["loc"])])
-    if first["type"] == "extra_forbidden":
-        section: Any = RosProfile
-        for part in first["loc"][:-1]:
-            section = _inner(section, part)
-        names = list(getattr(section, "model_fields", {}))
-        close = difflib.get_close_matches(str(first["loc"][-1]), names, n=1)
-        return f"unknown field {place!r}; " + (f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}")
-    if first["type"] == "missing":
-        return f"field {place!r} is missing; add it"
-    text, given = first["msg"].removeprefix("Value error, "), repr(first["input"])
-    return f"field {place!r}: {text}" + ("" if given in text else f", got {given}")
-
-
-def _inner(section: Any, part: Any) -> Any:
-    """The section class below ``section`` at a field or key ``part``."""
-    if part not in getattr(section, "model_fields", {}):
-        return section  # a key of a mapping or a place in a list: its class was found one step before
-    annotation = section.model_fields[part].annotation
-    known = [a for a in (annotation, *getattr(annotation, "__args__", ())) if isinstance(a, type)]
-    return next((a for a in known if issubclass(a, _Section)), None)
