@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sim2real.errors import RobotDescriptionError, unknown
 from sim2real.robots import RobotDescription
+from sim2real.ros.images import ENCODINGS
 from sim2real.ros.section_errors import one_line
-from sim2real.units import parse_unit, quantity
+from sim2real.ros.sections import POSITIVE, MessageType, Qos, Rate, Section, Time, Topic, si
+from sim2real.units import parse_unit
 
 JOINT_STATE = "sensor_msgs/msg/JointState"
 ODOMETRY = "nav_msgs/msg/Odometry"
@@ -26,29 +28,7 @@ _QUANTITIES = {"thrust": None, "rate_x": "rad/s", "rate_y": "rad/s", "rate_z": "
 _FIELD = re.compile(r"^(?P<sign>[+-]?)\s*(?P<value>[a-z_]+)\s*(?P<unit>.*)$")
 
 
-def _si(dimension: str):
-    return BeforeValidator(lambda value: quantity(value, dimension))
-
-
-def _over_zero(value: float) -> float:
-    if value <= 0.0:
-        raise ValueError("must be over zero")
-    return value
-
-
-_POSITIVE = AfterValidator(_over_zero)
-Topic = Annotated[str, Field(pattern=r"^/?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*$")]
-MessageType = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*/msg/[A-Z][A-Za-z0-9]*$")]
-Rate = Annotated[float, _si("1/s"), _POSITIVE]
-Time = Annotated[float, _si("s"), _POSITIVE]
-Qos = Literal["reliable", "best_effort"]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class StateTopic(_Section):
+class StateTopic(Section):
     """Where the driver reports the robot's state.
 
     Attributes:
@@ -72,7 +52,7 @@ class StateTopic(_Section):
     filter: Time = 0.01
 
 
-class JointMapping(_Section):
+class JointMapping(Section):
     """How the driver calls and counts one joint: ``ours = sign * scale * driver's + offset``.
 
     Attributes:
@@ -84,11 +64,11 @@ class JointMapping(_Section):
 
     name: str | None = None
     sign: Literal[1, -1] = 1
-    scale: Annotated[float, _si("1|rad|m"), _POSITIVE] = 1.0
-    offset: Annotated[float, _si("rad|m")] = 0.0
+    scale: Annotated[float, si("1|rad|m"), POSITIVE] = 1.0
+    offset: Annotated[float, si("rad|m")] = 0.0
 
 
-class Thrust(_Section):
+class Thrust(Section):
     """From collective thrust in [N] to the driver's number, which ends in [0, ``max``].
 
     Attributes:
@@ -103,11 +83,11 @@ class Thrust(_Section):
     """
 
     map: Literal["linear", "rotor_speed", "voltage"]
-    full: Annotated[float, _POSITIVE] = 1.0
-    max: Annotated[float, _POSITIVE] = 1.0
-    newton: Annotated[float, _si("N"), _POSITIVE] | None = None
-    idle: Annotated[float, _si("rad/s")] = 0.0
-    top: Annotated[float, _si("rad/s"), _POSITIVE] | None = None
+    full: Annotated[float, POSITIVE] = 1.0
+    max: Annotated[float, POSITIVE] = 1.0
+    newton: Annotated[float, si("N"), POSITIVE] | None = None
+    idle: Annotated[float, si("rad/s")] = 0.0
+    top: Annotated[float, si("rad/s"), POSITIVE] | None = None
     curve: tuple[float, float, float, float] | None = None
 
     @model_validator(mode="after")
@@ -138,7 +118,7 @@ def parse_field(text: str) -> tuple[str, float]:
     return match["value"], (-1.0 if match["sign"] == "-" else 1.0) / per_unit
 
 
-class MessageFields(_Section):
+class MessageFields(Section):
     """One message of a drone's command: which of its fields carry what.
 
     Attributes:
@@ -177,23 +157,48 @@ class CommandTopic(MessageFields):
     needs: str = ""
 
 
-class WatchdogStage(_Section):
+class WatchdogStage(Section):
     """What the vehicle does by itself once no setpoint came for ``after`` [s]."""
 
     after: Time
     action: Literal["level", "hold", "motors_off"]
 
 
-class ExtraTopic(_Section):
+class ExtraTopic(Section):
     """A constant that the driver publishes besides, which the twin has to publish as well; rate 0 is latched."""
 
     topic: Topic
     type: Literal["std_msgs/msg/Float64", "std_msgs/msg/Bool"]
     value: float | bool
-    rate: Annotated[float, _si("1/s")] = 0.0
+    rate: Annotated[float, si("1/s")] = 0.0
 
 
-class DriverLaunch(_Section):
+def _known_encoding(name: str) -> str:
+    if name not in ENCODINGS:
+        raise ValueError(unknown("encoding", name, ENCODINGS))
+    return name
+
+
+class CameraTopic(Section):
+    """Where the driver of one camera publishes.
+
+    Attributes:
+        image: Topic of the images.
+        info: Topic of their CameraInfo; None where it is not to be checked.
+        encoding: What the policy needs; another encoding of the same kind (colour, grey, depth) is converted.
+        rate: Images per second.
+        qos: What the driver's publisher offers. Best effort loses most large images on an untuned network.
+    """
+
+    image: Topic
+    info: Topic | None = None
+    type: Literal["sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"] = "sensor_msgs/msg/Image"
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "rgb8"
+    rate: Rate = 30.0
+    qos: Qos = "reliable"
+
+
+class DriverLaunch(Section):
     """The launch file that starts the real driver, and its arguments."""
 
     package: str
@@ -201,7 +206,7 @@ class DriverLaunch(_Section):
     arguments: dict[str, str] = {}
 
 
-class RosProfile(_Section):
+class RosProfile(Section):
     """A whole ``ros:`` section.
 
     Attributes:
@@ -209,6 +214,7 @@ class RosProfile(_Section):
         joints: Only joints that the driver names or counts differently.
         watchdog: Stages of the vehicle's own setpoint watchdog, soonest first.
         unlock: The vehicle ignores thrust until it has seen one setpoint with zero thrust (Crazyflie).
+        cameras: By the names in the description's ``cameras``.
     """
 
     driver: str = "ros2_control"
@@ -218,6 +224,7 @@ class RosProfile(_Section):
     watchdog: tuple[WatchdogStage, ...] = ()
     unlock: bool = False
     extras: tuple[ExtraTopic, ...] = ()
+    cameras: dict[str, CameraTopic] = {}
     launch: DriverLaunch | None = None
 
     @classmethod

@@ -138,6 +138,29 @@ def test_fields_are_numbers_per_si_unit():
     assert parse_field("thrust") == ("thrust", 1.0)
 
 
+CAMERA = {"image": "/wrist/image_raw", "info": "/wrist/camera_info", "encoding": "bgr8", "rate": "60 Hz"}
+
+
+def test_cameras(ur5e):
+    profile = RosProfile.for_robot(changed(ur5e, {**ur5e.ros, "cameras": {"wrist": CAMERA}}))
+    camera = profile.cameras["wrist"]
+    assert (camera.image, camera.info, camera.encoding, camera.rate) == (*list(CAMERA.values())[:3], 60.0)
+    assert (camera.type, camera.qos) == ("sensor_msgs/msg/Image", "reliable")
+    assert RosProfile.for_robot(ur5e).cameras == {}
+
+
+@pytest.mark.parametrize(("field", "value", "line"), [
+    ("encoding", "rbg8", "field 'ros.cameras.wrist.encoding': unknown encoding 'rbg8'; did you mean"),
+    ("image", "wrist image", "field 'ros.cameras.wrist.image'"),
+    ("type", "sensor_msgs/msg/PointCloud2", "field 'ros.cameras.wrist.type'"),
+    ("rate", 0, "field 'ros.cameras.wrist.rate': must be over zero"),
+    ("encodin", "rgb8", r"unknown field 'ros.cameras.wrist.encodin'; did you mean 'encoding'\?"),
+])
+def test_mistakes_in_a_camera(ur5e, field, value, line):
+    with pytest.raises(RobotDescriptionError, match=line):
+        RosProfile.for_robot(changed(ur5e, {**ur5e.ros, "cameras": {"wrist": {**CAMERA, field: value}}}))
+
+
 def test_the_example_of_the_documentation_is_a_profile():
     import re
     from pathlib import Path
