@@ -5,6 +5,7 @@ An error is one line that names the file, the field, the value and the fix.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -208,6 +209,47 @@ class RangeSection(_Section):
         return self
 
 
+def _ground(value: object) -> float:
+    return -math.inf if value == "none" else quantity(value, "m")
+
+
+class WorkspaceSection(_Section):
+    """Where an arm's tool may be in the base frame in [m]; an axis that is left out is open."""
+
+    x: PlaceRange | None = None
+    y: PlaceRange | None = None
+    z: PlaceRange | None = None
+
+
+class GeofenceSection(_Section):
+    """Where a drone may be in the world in [m]; an axis that is left out is open."""
+
+    x: PlaceRange | None = None
+    y: PlaceRange | None = None
+
+
+class SafetySection(_Section):
+    """What a deployed robot keeps to; what is left out follows from the goal region (sim2real.deployment.envelope).
+
+    Arms: tool's workspace, distance kept from joint limits [rad], height of the ground [m] (``none``: there is none),
+    smallest gap between links and to the ground [m]. Drones: geofence, altitude [m], largest tilt [rad].
+    """
+
+    workspace: WorkspaceSection | None = None
+    joint_margin: Noise | None = None
+    ground: Annotated[float, BeforeValidator(_ground)] | None = None
+    clearance: Length | None = None
+    geofence: GeofenceSection | None = None
+    altitude: PlaceRange | None = None
+    tilt: Annotated[float, _si("rad"), _POSITIVE] | None = None
+
+    def misplaced(self, kind: str) -> list[str]:
+        """Fields that were given and that a robot of another kind than ``kind`` has."""
+        other = ("geofence", "altitude", "tilt") if kind == "arm" else ("workspace", "joint_margin", "ground",
+                                                                        "clearance")
+        return sorted(self.model_fields_set & set(other))
+
+
 class RobotYaml(_Section):
     """A whole robot.yaml."""
 
@@ -226,6 +268,7 @@ class RobotYaml(_Section):
     actuator: ActuatorSection = ActuatorSection()
     payload: PayloadSection = PayloadSection()
     goal: GoalSection | None = None
+    safety: SafetySection = SafetySection()
     drone: DroneSection | None = None
     parameters: dict[str, RangeSection] = {}
     cameras: list[dict[str, Any]] = []
@@ -246,4 +289,7 @@ class RobotYaml(_Section):
             raise ValueError("a drone needs a 'drone' section with its rotors")
         elif self.joints:
             raise ValueError("a drone has no actuated joints; remove 'joints' (its rotors stand in 'drone')")
+        if misplaced := self.safety.misplaced(self.kind):
+            raise ValueError(f"field 'safety.{misplaced[0]}' is for {'drones' if self.kind == 'arm' else 'arms'}, "
+                             f"this is {'an arm' if self.kind == 'arm' else 'a drone'}; remove it")
         return self

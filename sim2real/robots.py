@@ -17,7 +17,7 @@ from sim2real.errors import RobotDescriptionError, unknown
 from sim2real.resources import data_path
 from sim2real.robot_model import Link, RobotModel, UrdfJoint
 from sim2real.robot_parts import ActuatedJoint, ActuatorDefaults, GoalRegion, RotorModel, Sensors
-from sim2real.robot_schema import DroneSection, RobotYaml
+from sim2real.robot_schema import DroneSection, RobotYaml, SafetySection
 from sim2real.robot_yaml import parse_robot_yaml
 from sim2real.simplification import frame_in_body, simplify
 from sim2real.urdf import parse_urdf
@@ -55,6 +55,7 @@ class RobotDescription:
     sources: dict[str, str]
     files: dict[str, bytes] = field(repr=False)
     hash: str
+    safety: SafetySection = SafetySection()
 
     @classmethod
     def from_files(cls, files: dict[str, bytes], *, folder: str = "") -> RobotDescription:
@@ -234,7 +235,8 @@ def _build(content: RobotYaml, urdf: RobotModel, files: dict[str, bytes], prefix
         else GoalRegion((0.0, 1.0), (0.5, 1.5), (-np.pi, np.pi)),
         parameter_overrides={name: values.model_dump(exclude_none=True)
                              for name, values in content.parameters.items()},
-        ros=content.ros, cameras=tuple(content.cameras), sources=content.sources, files=files, hash=_hash(files))
+        ros=content.ros, cameras=tuple(content.cameras), sources=content.sources, files=files, hash=_hash(files),
+        safety=content.safety)
 
 
 def _joint(content: RobotYaml, urdf: UrdfJoint, where: str) -> ActuatedJoint:
