@@ -28,6 +28,7 @@ VERBS = {
     "verify": "check a bundle's hashes, golden vectors and robot",
     "twin": "simulate a robot's driver as a ROS 2 node",
     "deploy": "run a policy bundle as a ROS 2 node",
+    "replay": "run a log's inputs through its bundle again and compare every command",
     "demo": "the whole job: train, export, evaluate on twins, run over ROS 2",
 }
 # Third-party module -> the extra that brings it; what is not here belongs to the base.

@@ -1,0 +1,57 @@
+"""Everything between a measured state and a published command, as one object without a clock: pilot and stream.
+
+What a command depends on is given to it in calls, and nothing else counts; ``deployment.replay`` makes them again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.runner import Decision
+from sim2real.deployment.stream import CommandStream
+from sim2real.errors import BadInputError
+from sim2real.ros.pilot import Pilot
+from sim2real.types import RobotState
+
+_MAX_RATE = 10_000.0  # no driver takes more, and a stream's tables grow with it
+
+
+class Drive:
+    """Drives one robot from rest to rest: ``start``, then per control period one ``step`` and ``stream.ticks`` ticks.
+
+    Args:
+        bundle: The policy.
+        rate: Commands per second that the driver takes, at most 10 000.
+
+    Attributes:
+        pilot, stream: Its parts, to be looked at.
+    """
+
+    def __init__(self, bundle: Bundle, rate: float):
+        if not 0.0 < rate <= _MAX_RATE:
+            raise BadInputError(f"expected a rate over zero and up to {_MAX_RATE:g} commands per second, got {rate:g}")
+        self.pilot = Pilot(bundle)
+        self.stream = CommandStream(bundle.task.control_period, rate)
+        self._streaming = False
+
+    def start(self, state: RobotState, goal: np.ndarray, now: float) -> None:
+        """Pursue ``goal`` (G,) from the measured ``state``; the first call starts from rest there."""
+        self.pilot.start(state, goal, now)
+        if not self._streaming:
+            self.stream.reset(self.pilot.command[0])
+            self._streaming = True
+
+    def stop(self, state: RobotState, cause: str) -> None:
+        """Come to rest."""
+        self.pilot.stop(state, cause)
+
+    def step(self, state: RobotState, now: float) -> Decision:
+        """Decide on the set point of the control period that begins at ``now`` [s]."""
+        decision = self.pilot.step(state, now)
+        self.stream.push(decision.command[0])
+        return decision
+
+    def tick(self) -> np.ndarray:
+        """The command (C,) of the driver's next period."""
+        return self.stream.tick()

@@ -1,0 +1,91 @@
+"""The recorder's process from inside: a slow disk, a torn pipe, an unexpected error."""
+
+from __future__ import annotations
+
+import io
+import marshal
+import os
+import queue
+import threading
+import time
+
+from sim2real.ros.log_process import LENGTH, Disk, frames
+from sim2real.ros.log_reader import LogReader
+
+
+class SlowFile(io.FileIO):
+    """A disk that takes its time for each write."""
+
+    def write(self, data):
+        time.sleep(0.05)
+        return super().write(data)
+
+
+def frame(content) -> bytes:
+    data = marshal.dumps(content)
+    return LENGTH.pack(len(data)) + data
+
+
+def test_a_slow_disk_fills_the_queue_and_loses_nothing_of_it(tmp_path):
+    reports, items = [], queue.Queue(50)
+    disk = Disk(SlowFile(tmp_path / "a.mcap", "wb"), lambda *report: reports.append(report))
+    thread = threading.Thread(target=disk.run, args=(items, {}))
+    thread.start()
+    full = 0
+    for k in range(400):
+        full += items.full()
+        items.put(("/event", k, k, {"text": "x" * 2000}))
+    items.put(None)
+    thread.join(timeout=30)
+    log = LogReader(tmp_path / "a.mcap")
+    assert len(list(log)) == 400 and log.end == ""
+    assert full > 0 and reports[-1] == (400, 0, "")
+
+
+def test_an_unexpected_error_is_told_and_the_queue_is_emptied(tmp_path):
+    reports, items = [], queue.Queue()
+    for row in ({"text": "a"}, {"text": b"no JSON"}, {"text": "c"}):
+        items.put(("/event", 1, 1, row))
+    items.put(None)
+    Disk((tmp_path / "a.mcap").open("wb"), lambda *report: reports.append(report)).run(items, {})
+    written, lost, failure = reports[-1]
+    assert (written, lost) == (0, 3) and "TypeError" in failure
+    assert items.empty()
+
+
+def test_frames_come_whole_and_the_torn_last_one_is_left():
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    data = b"".join(frame(["row", k]) for k in range(5))
+    os.write(writing, data[:-3])
+    os.close(writing)
+    found = [marshal.loads(each) for each in frames(reading, os.getppid())]
+    os.close(reading)
+    assert found == [["row", k] for k in range(4)]
+
+
+def test_frames_end_with_the_parent_though_the_pipe_is_held_open():
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.write(writing, frame("last words"))
+    found = [marshal.loads(each) for each in frames(reading, parent=-1)]  # not our parent: as if it had died
+    os.close(reading)
+    os.close(writing)
+    assert found == ["last words"]
+
+
+def test_frames_in_small_pieces():
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    data = b"".join(frame("x" * size) for size in (0, 1, 300, 70_000))
+
+    def write():
+        for k in range(0, len(data), 997):
+            os.write(writing, data[k:k + 997])
+        os.close(writing)
+    thread = threading.Thread(target=write)
+    thread.start()
+    sizes = [len(marshal.loads(each)) for each in frames(reading, os.getppid())]
+    thread.join()
+    os.close(reading)
+    assert sizes == [0, 1, 300, 70_000]
