@@ -232,21 +232,23 @@ class SafetySection(_Section):
     """What a deployed robot keeps to; what is left out follows from the goal region (sim2real.deployment.envelope).
 
     Arms: tool's workspace, distance kept from joint limits [rad], height of the ground [m] (``none``: there is none),
-    smallest gap between links and to the ground [m]. Drones: geofence, altitude [m], largest tilt [rad].
+    smallest gap between links and to the ground [m], and how much thicker than its shapes the robot is [m]. Drones:
+    geofence, altitude [m], largest tilt [rad].
     """
 
     workspace: WorkspaceSection | None = None
     joint_margin: Noise | None = None
     ground: Annotated[float, BeforeValidator(_ground)] | None = None
     clearance: Length | None = None
+    padding: Length = 0.0
     geofence: GeofenceSection | None = None
     altitude: PlaceRange | None = None
     tilt: Annotated[float, _si("rad"), _POSITIVE] | None = None
 
     def misplaced(self, kind: str) -> list[str]:
         """Fields that were given and that a robot of another kind than ``kind`` has."""
-        other = ("geofence", "altitude", "tilt") if kind == "arm" else ("workspace", "joint_margin", "ground",
-                                                                        "clearance")
+        other = ("geofence", "altitude", "tilt") if kind == "arm" else (
+            "workspace", "joint_margin", "ground", "clearance", "padding")
         return sorted(self.model_fields_set & set(other))
 
 

@@ -41,6 +41,7 @@ class CapsuleModel:
     Attributes:
         capsules: All of them.
         at_home: The gap of each pair at home in [m], shape (C + G,).
+        left_out: Links some of whose shapes are not looked at because they overlap at home or nearly always.
         pairs: Names of what each distance is between, as in ``Clearance.pair``: C of links, then G with the ground.
         shapes: The numbers of the shapes of each pair (-1 the ground), shape (C + G, 2).
     """
@@ -69,7 +70,7 @@ class CapsuleModel:
             ground: Height of the ground in the base frame in [m]; -inf: there is none.
 
         Raises:
-            BadInputError: A drone, an arm without joints, a padding below zero, or a ground that is no number.
+            BadInputError: A drone, a padding below zero, or a ground that is no number or that the arm stands in.
         """
         if robot.kind != "arm":
             raise BadInputError(f"capsules: expected an arm, got {robot.name}, a {robot.kind}; drones have a geofence")
@@ -157,14 +158,21 @@ class CapsuleModel:
         postures[0] = robot.home
         ends = self.segments(postures)[:, :, :-1]
         lowest = ends[:, 2] + np.minimum(ends[:, 5], 0.0) - self._radius
-        raised = (np.ptp(lowest, axis=0) > 1e-9) & (lowest[0] >= self.ground) & np.isfinite(self.ground)
-        self._grounded = np.flatnonzero(raised)
+        moved = (np.ptp(lowest, axis=0) > 1e-9) & np.isfinite(self.ground)
+        depth = np.where(moved, self.ground - lowest[0] - self._radius, -np.inf)  # of the segments at home
+        if (depth > 0.0).any():
+            raise BadInputError(f"capsules: at home {capsules[int(depth.argmax())].link} of {robot.name} is in the "
+                                f"ground, which is at z = {self.ground:g} m; correct safety.ground (none: no "
+                                "ground) or home")
+        self._grounded = np.flatnonzero(moved & (lowest[0] >= self.ground))
         self._ground_radii = (self._radius + self.ground)[self._grounded]
         self._set_pairs(every)
         distance = self.distances(postures)[:, :len(every)]
         belong = (distance[0] < 0.0) | ((distance < 0.0).mean(axis=0) > _ALWAYS)
         together = {self._shapes_of(*pair) for pair, out in zip(every, belong, strict=True) if out}
         self._set_pairs([pair for pair in every if self._shapes_of(*pair) not in together])
+        self.left_out = tuple(sorted({(capsules[i].link, capsules[k].link) for i, k in every
+                                      if self._shapes_of(i, k) in together}))
         self.at_home = self.distances(robot.home[None])[0]
 
     def _shapes_of(self, i: int, k: int) -> tuple[int, int]:

@@ -21,7 +21,8 @@ from sim2real.robots import RobotDescription
 __all__ = ["Envelope", "EnvelopeLimits", "margin_limits"]
 
 DRONE_BRAKING = 3.0  # [m/s2]: what a tilt of 17 degrees gives
-_WAY = np.array([0.0, 0.5, 1.0])[:, None]  # where the way to rest is looked at
+# when the way to rest is looked at, as parts of its time: at 0, 1/4, 1/2, 3/4 and all of its length
+_WHEN = 1.0 - np.sqrt(1.0 - np.array([0.0, 0.25, 0.5, 0.75, 1.0]))[:, None]
 _NOT_FINITE = "the joint positions are not finite"
 _SLACK = 1e-9  # [m], [rad]: what is on a bound is inside it
 _RETREAT = 1e-3, 1e-2  # [m], [rad] by which noise may take back what a robot that drives out has gained
@@ -39,11 +40,10 @@ class Envelope:
         limits: Default: ``EnvelopeLimits.from_robot``.
         command_limits: With which an arm brakes; default: the robot's own.
         period: Of the command stream in [s]; default: the control period.
-        padding: Thickness in [m] added to an arm's capsules, where its shapes are thinner than the robot.
     """
 
     def __init__(self, robot: RobotDescription, limits: EnvelopeLimits | None = None, *,
-                 command_limits: CommandLimits | None = None, period: float | None = None, padding: float = 0.0):
+                 command_limits: CommandLimits | None = None, period: float | None = None):
         self.robot, self.limits = robot, limits or EnvelopeLimits.from_robot(robot)
         if robot.kind != "arm":
             return
@@ -52,7 +52,7 @@ class Envelope:
         if len(command) != robot.num_joints or not 0.0 < self.period < np.inf:
             raise BadInputError(f"envelope: expected limits of {robot.num_joints} joints and a period over 0 s, "
                                 f"got {len(command)} and {period}")
-        self.capsules = CapsuleModel.from_robot(robot, padding=padding, ground=self.limits.ground)
+        self.capsules = CapsuleModel.from_robot(robot, padding=self.limits.padding, ground=self.limits.ground)
         velocity = np.minimum(command.velocity * self.period, command.high - command.low)  # in units of one period
         self._braking = np.minimum(command.acceleration * self.period**2, 2.0 * velocity)
         self._jerk = np.minimum(command.jerk * self.period**3, 2.0 * self._braking)
@@ -82,8 +82,8 @@ class Envelope:
         """Judge joint positions ``q`` (J,) in [rad] that are about to be commanded.
 
         With a ``velocity`` (J,) in [rad/s] (and ``acceleration`` in [rad/s2]) of the command also the place where
-        braking now would end, and the middle of that way. Each step looks there anew, so that the end of braking does
-        not jump over anything thicker than it moves in a step: there is always room left to stop.
+        braking now would end, and three on the way there. Each step looks anew, so that the end of braking does not
+        jump over anything thicker than it moves in a step: there is room left to stop.
         """
         rows = self._rows(q)
         if velocity is not None:
@@ -93,10 +93,22 @@ class Envelope:
                 return "the velocity or acceleration of the command is not finite"
             up, down = stopping_extent(v, a, self._braking, self._jerk)
             way = np.where(up > -down, up, down)
-            rows = rows + _WAY * way
+            rows = rows + self._braking_way(way)
         if not np.isfinite(rows).all():
             return _NOT_FINITE
         return self._judge(rows, *self.capsules.look(rows), self._bounds)
+
+    def _braking_way(self, way: np.ndarray) -> np.ndarray:
+        """Displacements on the way to rest, whose whole is ``way`` (J,): shape (5, J).
+
+        Joints do not stop together: each slows down evenly, for sqrt(2 way / acceleration).
+        """
+        time = np.sqrt(np.abs(way) / self._braking)
+        longest = time.max()
+        if longest == 0.0:
+            return np.zeros((1, len(way)))
+        left = 1.0 - np.minimum(_WHEN * (longest / np.maximum(time, 1e-9 * longest)), 1.0)
+        return way * (1.0 - left * left)
 
     def observe(self, q: np.ndarray) -> str:
         """Judge measured joint positions ``q`` (J,), less strictly by half of what is kept, and take back what
@@ -134,7 +146,8 @@ class Envelope:
         if inside.all() and apart.all() and boxed.all():
             return ""
         for i in range(len(rows)):
-            where = ("", "on the way to where braking now would end, ", "where braking now would end, ")[i]
+            where = "" if i == 0 else ("on the way to rest when braking now, " if i < len(rows) - 1
+                                       else "where braking now would end, ")
             if not apart[i].all():
                 return where + self._nearest(gaps[i], bounds.gap)
             if not boxed[i].all():

@@ -27,6 +27,7 @@ class EnvelopeLimits:
         joint_margin: Kept from an arm's position limits in [rad], at most a tenth of a joint's range.
         ground: Its height in an arm's base frame in [m]; -inf: there is none.
         clearance: Smallest gap between an arm's links, and between them and the ground, in [m].
+        padding: How much thicker than its shapes an arm's links are taken in [m]: for shapes that stand for meshes.
         tilt: Largest angle between a drone's axis and the vertical in [rad].
     """
 
@@ -35,6 +36,7 @@ class EnvelopeLimits:
     joint_margin: float = JOINT_MARGIN
     ground: float = 0.0
     clearance: float = 0.02
+    padding: float = 0.0
     tilt: float = TILT
 
     def __post_init__(self) -> None:
@@ -45,7 +47,7 @@ class EnvelopeLimits:
         if self.low.shape != (3,) or self.high.shape != (3,) or not (self.low < self.high).all():
             raise BadInputError(f"envelope: expected a box with low < high on three axes, got low {self.low.tolist()}, "
                                 f"high {self.high.tolist()}")
-        for name in ("joint_margin", "clearance"):
+        for name in ("joint_margin", "clearance", "padding"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise BadInputError(f"envelope: expected {name} of zero or more, got {getattr(self, name)}")
         if not self.ground < np.inf:
@@ -79,7 +81,8 @@ class EnvelopeLimits:
             low, high = _box(given.workspace.x, given.workspace.y, given.workspace.z)
         return cls(low, high,
                    joint_margin=JOINT_MARGIN if given.joint_margin is None else given.joint_margin,
-                   ground=ground, clearance=float(np.clip(0.008 * length, 0.004, 0.02))
+                   ground=ground, padding=given.padding,
+                   clearance=float(np.clip(0.008 * length, 0.004, 0.02))
                    if given.clearance is None else given.clearance)
 
 

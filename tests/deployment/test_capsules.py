@@ -84,6 +84,7 @@ def test_home_is_clear_and_every_other_pair_is_kept(model):
     first, last = links[0], model.robot.tool_link
     assert {frozenset((first, last)), frozenset((last, GROUND))} <= named
     assert frozenset((first, GROUND)) not in named
+    assert not {frozenset((first, last))} & set(map(frozenset, model.left_out))
     for joint in model.robot.model.joints:
         assert frozenset((joint.parent, joint.child)) not in named
 
@@ -167,6 +168,8 @@ def test_wrong_input_is_one_clear_line():
             model.clearance(q)
     with pytest.raises(BadInputError, match="crazyflie, a drone"):
         CapsuleModel.from_robot(load_robot("crazyflie"))
+    with pytest.raises(BadInputError, match=r"at home \w+ of ur5e is in the ground, which is at z = 0.6 m; correct"):
+        CapsuleModel.from_robot(model.robot, ground=0.6)
     with pytest.raises(BadInputError, match="padding"):
         CapsuleModel.from_robot(model.robot, padding=-0.01)
     for ground in (np.nan, np.inf):

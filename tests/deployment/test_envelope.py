@@ -124,7 +124,7 @@ def test_a_fast_approach_is_refused_while_braking_still_helps():
         said = envelope.arm(q, safe.velocity[0], safe.acceleration[0])
         if said:
             break
-    assert "braking now would end" in said
+    assert "braking now" in said
     assert np.abs(safe.velocity[0]).max() > 0.5  # at speed
     assert model.clearance(before).distance > 0.02
     stopping = []
@@ -157,8 +157,8 @@ def test_who_heeds_it_never_breaks_it(seed, patience):
         else:
             q = safe.step(target[None], hold=np.array([True]))[0]
         worst = min(worst, model.clearance(q).distance)
-    # the way to rest is looked at in its middle and at its end only: between them a millimetre may be lost, not ten
-    assert worst > 0.01
+    # the way to rest is looked at in five places: between them a millimetre may be lost, not all that is kept
+    assert worst > 0.018
 
 
 # ------------------------------------------------------------------------------------------------- driving out

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from sim2real.deployment.envelope import EnvelopeLimits, margin_limits
+from sim2real.deployment.envelope import Envelope, EnvelopeLimits, margin_limits
 from sim2real.deployment.limits import CommandLimits
 from sim2real.deployment.safety import CommandFilter
 from sim2real.errors import BadInputError, RobotDescriptionError
@@ -40,11 +40,14 @@ def test_defaults_by_hand():
 # ------------------------------------------------------------------------------------------------- robot.yaml
 def test_an_arms_section_is_taken_with_its_units():
     robot = with_safety("ur5e", workspace={"x": ["-30 cm", 0.8], "z": [0.05, 1]}, joint_margin="5 deg",
-                        ground="-80 cm", clearance="25 mm")
+                        ground="-80 cm", clearance="25 mm", padding="1 cm")
     limits = EnvelopeLimits.from_robot(robot)
     assert np.array_equal(limits.low, [-0.3, -np.inf, 0.05]) and np.array_equal(limits.high, [0.8, np.inf, 1.0])
     assert limits.joint_margin == pytest.approx(np.deg2rad(5.0))
-    assert (limits.ground, limits.clearance) == (pytest.approx(-0.8), pytest.approx(0.025))
+    assert (limits.ground, limits.clearance, limits.padding) == pytest.approx((-0.8, 0.025, 0.01))
+    plain, thick = (Envelope(with_safety("ur5e", padding=f"{mm} mm")).capsules.clearance(robot.home).distance
+                    for mm in (0, 10))
+    assert plain - thick == pytest.approx(0.02)
     assert EnvelopeLimits.from_robot(with_safety("ur5e", ground="none")).ground == -np.inf
     assert EnvelopeLimits.from_robot(with_safety("ur5e", ground=-0.4)).low[2] == pytest.approx(-0.2)  # region - 0.3
 
@@ -78,6 +81,7 @@ def test_a_wrong_section_is_one_clear_line(name, safety, message):
     ({"low": [0.0, 0.0, 1.0]}, "low < high"), ({"low": [0.0, 0.0]}, "three axes"),
     ({"high": [np.nan] * 3}, "low < high"),
     ({"joint_margin": -0.1}, "joint_margin"), ({"clearance": np.nan}, "clearance"), ({"ground": np.nan}, "ground"),
+    ({"padding": -0.01}, "padding"),
     ({"tilt": 0.0}, "tilt"), ({"tilt": 4.0}, "tilt"),
 ])
 def test_limits_refuse_what_makes_no_sense(changed, message):
