@@ -1,7 +1,7 @@
 """The recorder's own process: takes rows from a pipe and writes them, also those that a dead control loop left there.
 
 ``python -m sim2real.ros.log_process FILE_DESCRIPTOR PARENT CAPACITY``, started by ``log.Recorder`` alone. One thread
-empties the pipe, another one waits for the disk; standard output tells the parent what was written. It ends when the
+empties the pipe, two others wait for the disk; standard output tells the parent what was written. It ends when the
 pipe does: when the recorder was closed, or when its process has died in whatever way.
 """
 
@@ -46,20 +46,25 @@ class Disk:
         with self._surviving():
             self._writer = LogWriter(self._file, metadata)
             self._writer.flush()
-        flushed = synced = time.monotonic()
+        over = threading.Event()
+        syncing = threading.Thread(target=self._keep_synced, args=(over,), name="sync")
+        syncing.start()
+        flushed = time.monotonic()
         item = self._next(items)
         while item is not None:
             if item:
                 self._add(*item)
             now = time.monotonic()
             if now - flushed >= FLUSH_SECONDS or self._bytes >= CHUNK_BYTES:
-                self._flush(sync=now - synced >= SYNC_SECONDS)
-                flushed, synced = now, now if now - synced >= SYNC_SECONDS else synced
+                self._flush()
+                flushed = now
             item = self._next(items)
         self._flush()
         with self._surviving():
             if not self._failure:
                 self._writer.finish()
+        over.set()
+        syncing.join()
         with self._surviving():
             self._file.close()
         self._report(self._written, self._lost, self._failure)
@@ -78,12 +83,19 @@ class Disk:
             with self._surviving():
                 self._bytes += self._writer.add(topic, stamp, row, sequence)
 
-    def _flush(self, sync: bool = False) -> None:
+    def _keep_synced(self, over: threading.Event) -> None:
+        """Bring the file to the disk itself now and then, and at its end; rows go on being written meanwhile."""
+        while True:
+            ending = over.wait(SYNC_SECONDS)
+            with self._surviving():
+                _sync(self._file)
+            if ending:
+                return
+
+    def _flush(self) -> None:
         with self._surviving():
             if not self._failure and self._pending:
                 self._writer.flush()
-                if sync:
-                    _sync(self._file)
         if self._failure:
             self._lost += self._pending
         else:

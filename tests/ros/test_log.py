@@ -254,7 +254,7 @@ def test_the_loop_killed_loses_nothing_and_the_log_is_whole(loop):
 
 def test_both_killed_at_once_leave_97_percent_readable(loop):
     running = loop()
-    running.wait_for(1600 + int(time.time_ns() % 100))
+    running.wait_for(2000 + int(time.time_ns() % 100))
     os.kill(running.recorder, signal.SIGKILL)
     os.kill(running.process.pid, signal.SIGKILL)
     running.process.wait()

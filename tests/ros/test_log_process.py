@@ -9,6 +9,7 @@ import queue
 import threading
 import time
 
+from sim2real.ros import log_process
 from sim2real.ros.log_process import LENGTH, Disk, frames
 from sim2real.ros.log_reader import LogReader
 
@@ -40,6 +41,30 @@ def test_a_slow_disk_fills_the_queue_and_loses_nothing_of_it(tmp_path):
     log = LogReader(tmp_path / "a.mcap")
     assert len(list(log)) == 400 and log.end == ""
     assert full > 0 and reports[-1] == (400, 0, "")
+
+
+def test_a_disk_that_takes_long_to_sync_delays_no_row(tmp_path, monkeypatch):
+    synced = threading.Event()
+
+    def sync(file):
+        time.sleep(1.0)
+        synced.set()
+    monkeypatch.setattr(log_process, "SYNC_SECONDS", 0.01)
+    monkeypatch.setattr(log_process, "_sync", sync)
+    reports, items = [], queue.Queue()
+    thread = threading.Thread(target=Disk((tmp_path / "a.mcap").open("wb"), lambda *r: reports.append(r)).run,
+                              args=(items, {}))
+    thread.start()
+    time.sleep(0.05)
+    items.put(("/event", 1, 0, {"text": "a"}))
+    end = time.monotonic() + 0.8
+    while not (reports and reports[-1][0] == 1):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    assert not synced.is_set() and len(list(LogReader(tmp_path / "a.mcap"))) == 1
+    items.put(None)
+    thread.join(timeout=30)
+    assert LogReader(tmp_path / "a.mcap").end == "" and reports[-1] == (1, 0, "")
 
 
 def test_an_unexpected_error_is_told_and_the_queue_is_emptied(tmp_path):
