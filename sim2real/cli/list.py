@@ -11,12 +11,14 @@ THINGS = ("robots", "tasks", "engines")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.description = "List robots, tasks, engines, or the parameters in which simulation and a robot may differ."
-    parser.add_argument("what", nargs="?", choices=(*THINGS, "parameters"),
+    parser.description = ("List robots, tasks, engines, the parameters in which simulation and a robot may differ, or "
+                          "the faults that sim2real twin --faults rehearses.")
+    parser.add_argument("what", nargs="?", choices=(*THINGS, "parameters", "faults"),
                         help="default: robots, tasks and engines")
-    parser.add_argument("--robot", metavar="R", help="name, or path to a robot.yaml or .urdf: its parameters or tasks")
+    parser.add_argument("--robot", metavar="R",
+                        help="name, or path to a robot.yaml or .urdf: its parameters, tasks or faults")
     parser.add_argument("--json", action="store_true",
-                        help="print one JSON value: an object of lists of names, or for parameters a list of rows")
+                        help="print one JSON value: an object of lists of names; for parameters and faults a list of rows")
     parser.add_argument("--markdown", action="store_true", help="print the page docs/parameters.md")
 
 
@@ -26,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.what == "parameters":
         return _parameters(args)
+    if args.what == "faults" and not args.markdown:
+        return _faults(args)
     if args.markdown:
         raise BadInputError("--markdown is the page of the parameters; use sim2real list parameters --markdown")
     things = (args.what,) if args.what else THINGS
@@ -110,3 +114,30 @@ def _parameters(args: argparse.Namespace) -> int:
                     [(p.name, p.unit, f"{p.nominal:.4g}", catalogue.span(p.low, p.high),
                       catalogue.span(p.twin_low, p.twin_high), p.distribution, p.role, p.text) for p in parameters])
     return 0
+
+
+def _faults(args: argparse.Namespace) -> int:
+    from sim2real.cli.output import print_json, print_table, say
+    from sim2real.ros.faults import catalogue
+
+    rows = catalogue()
+    if args.robot is not None:
+        from sim2real.robots import load_robot
+
+        kind = load_robot(args.robot).kind
+        rows = [row for row in rows if kind in row["robots"]]
+    if args.json:
+        print_json(rows)
+        return 0
+    print_table(("fault", "acts on", "robots", "parameters", "what happens"),
+                [(r["name"], r["acts_on"], " ".join(r["robots"]), _signature(r["parameters"]), r["description"])
+                 for r in rows])
+    say("in a file for sim2real twin --faults: - {at: 2 s, for: 0.5 s, fault: NAME, ...parameters}; since: command "
+        "counts from the first command")
+    return 0
+
+
+def _signature(parameters: dict) -> str:
+    """``delay, jitter=0.0``: names, and defaults where there are any."""
+    return ", ".join(name if row["required"] or row["default"] is None else f"{name}={row['default']}"
+                     for name, row in parameters.items())

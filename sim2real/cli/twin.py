@@ -23,6 +23,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--defects", default="default", metavar="NAMES",
                         help="default (all), none, or names joined by commas")
     parser.add_argument("--nominal", action="store_true", help="no draw: every parameter at its nominal value")
+    parser.add_argument("--interface", default=None, metavar="I",
+                        help="an arm's command interface that is active (default: the profile's first); messages on "
+                             "the others are ignored until controllers are switched")
+    parser.add_argument("--faults", metavar="FILE",
+                        help="YAML list of faults to rehearse by time; sim2real list faults names them")
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--duration", type=float, default=None, metavar="S", help="stop by itself after S seconds")
     parser.add_argument("--reveal", action="store_true", help="print the hidden values")
@@ -45,14 +50,17 @@ def run(args: argparse.Namespace) -> int:
     import_ros("rclpy")
     begin = time.monotonic()
     with StopSignal() as stop, contextlib.ExitStack() as stack:
-        robot, space, values, plant, engine = build(args)
+        robot, space, values, plant, engine, faults = build(args)
         stack.callback(plant.close)
         profile = RosProfile.for_robot(robot)
         ros = stack.enter_context(RosContext(f"{robot.name.replace('-', '_')}_twin", args.ros_args, args.domain_id))
-        twin = TwinNode(ros, robot, profile, plant)
+        twin = TwinNode(ros, robot, profile, plant, interface=args.interface, faults=faults, seed=args.seed)
         if not args.json:
-            takes = ", ".join(profile.commands[name].topic for name in twin.interfaces)
+            takes = ", ".join(profile.commands[name].topic for name in twin.taken)
             say(f"twin of {robot.name} (simulation): {profile.state.topic} at {profile.state.rate:g} Hz, takes {takes}")
+            if len(twin.taken) < len(twin.interfaces):
+                others = [name for name in twin.interfaces if name not in twin.taken]
+                note(f"not active: {', '.join(others)}; --interface NAME, or the topic ~/switch_controller")
         if args.reveal:
             note(f"hidden values: {space.as_dict(values, changed_only=True)}")
         viewer = None
@@ -65,12 +73,13 @@ def run(args: argparse.Namespace) -> int:
         twin.run(stop, args.duration, viewer.update if viewer else None)
     if args.json:
         print_json({"robot": robot.name, "published": twin.published, "commands": plant.commands,
-                    "rejected": twin.rejected, "dropped_s": plant.dropped_time, "seconds": time.monotonic() - begin})
+                    "rejected": twin.rejected, "dropped_s": plant.dropped_time, "faults": twin.faults_begun,
+                    "seconds": time.monotonic() - begin})
     return 0
 
 
 def build(args: argparse.Namespace):
-    """The robot, its vocabulary, the hidden values (P,), the plant and its engine, of the command line's choice."""
+    """The robot, its vocabulary, hidden values (P,), plant, engine and faults, of the command line's choice."""
     import importlib.util
 
     import numpy as np
@@ -79,6 +88,7 @@ def build(args: argparse.Namespace):
     from sim2real.evaluation.twins import TwinPlan, load_parameter_file, parse_defects
     from sim2real.parameters import ParameterSpace
     from sim2real.robots import load_robot
+    from sim2real.ros.faults import load_faults
     from sim2real.ros.profiles import RosProfile
     from sim2real.ros.twin_plant import TwinPlant, step_period, with_step
     from sim2real.simulators import make_simulator
@@ -87,6 +97,8 @@ def build(args: argparse.Namespace):
         raise BadInputError("expected --seed of zero or more and --duration over zero")
     robot = load_robot(args.robot)
     profile = RosProfile.for_robot(robot)
+    profile.command(args.interface)  # raises where there is none of that name
+    faults = load_faults(args.faults, robot, profile) if args.faults else []
     space = ParameterSpace.for_robot(robot)
     given = load_parameter_file(args.parameters, space) if args.parameters else None
     plan = TwinPlan(parameters=given, draw=given is None and not args.nominal,
@@ -97,4 +109,4 @@ def build(args: argparse.Namespace):
     stepped = with_step(robot, step_period(profile.state.rate, robot.kind)[0])
     simulator = make_simulator(engine, stepped, 1, seed=args.seed, threads=1)
     plant = TwinPlant(simulator, robot, profile, values, seed=args.seed, evolve=sampler.advance)
-    return robot, space, values, plant, engine
+    return robot, space, values, plant, engine, faults

@@ -62,3 +62,15 @@ def test_unknown_thing():
     with pytest.raises(SystemExit) as error:
         main(["list", "planets"])
     assert error.value.code == 2
+
+
+def test_faults(capsys):
+    rows = {row["name"]: row for row in json.loads(output(capsys, "faults", "--json"))}
+    assert {"freeze", "drop", "restart", "rival", "e_stop", "frame_flip", "rotor_loss"} <= rows.keys()
+    assert rows["late"]["parameters"]["delay"] == {"default": None, "required": True,
+                                                   "meaning": "how late at least in [s]"}
+    assert rows["e_stop"]["robots"] == ["arm"] and rows["link_loss"]["acts_on"] == "commands"
+    arm = [row["name"] for row in json.loads(output(capsys, "faults", "--robot", "ur5e", "--json"))]
+    assert set(rows) - set(arm) == {name for name, row in rows.items() if row["robots"] == ["drone"]}
+    text = output(capsys, "faults")
+    assert all(name in text for name in rows) and "share=0.1" in text

@@ -64,3 +64,30 @@ def test_jitter_delays_but_never_reorders():
     assert (np.diff(seen) >= 0.0).all()
     late = np.arange(400) - np.array(seen)
     assert late.min() >= 1 and 4 < late.max() <= 11
+
+
+def test_time_in_a_trajectory_runs_at_the_given_speed():
+    s = Setpoints(REST)
+    s.receive([(0.0, np.array([0.0, 1.0])), (1.0, np.array([1.0, 1.0]))], 0.0)
+    s.at(0.0)
+    assert s.at(0.5)[0] == pytest.approx(0.5)
+    assert s.at(1.0, 0.5)[0] == pytest.approx(0.75)  # half a second at half speed
+    assert s.at(9.0, 0.0)[0] == pytest.approx(0.75)
+    assert s.at(9.1, 1.0)[0] == pytest.approx(0.85)
+    assert s.at(10.0)[0] == 1.0
+
+
+def test_at_full_speed_nothing_changes_by_a_bit():
+    a, b = Setpoints(REST), Setpoints(REST)
+    for s in (a, b):
+        s.receive([(0.0, np.array([0.1, 1.0])), (0.7, np.array([0.9, 2.0]))], 0.3)
+    times = np.linspace(0.0, 1.2, 100)
+    assert all((a.at(t) == b.at(t, 1.0)).all() for t in times)
+
+
+def test_replacing_forgets_what_is_under_way():
+    s = Setpoints(REST, delay=0.1)
+    s.receive([(0.0, np.array([5.0, 1.0]))], 0.0)
+    s.replace([(0.0, np.array([2.0, 1.0]))], 0.05)
+    assert at(s, 0.04, 0.05, 0.2, 9.0) == [2.0, 2.0, 2.0, 2.0]
+    assert s.since == 0.05

@@ -43,24 +43,39 @@ def test_ur5e_speaks_as_its_driver(processes, ros, wait):
     np.testing.assert_allclose(first.position, robot.home, atol=0.02)
     assert scaling[0][1].data == 100.0 and running[0][1].data is True
 
+    # its trajectory controller is not active: a trajectory is ignored
+    point = message_class("trajectory_msgs/msg/JointTrajectoryPoint")(positions=list(reversed(robot.home.tolist())))
+    point.time_from_start.nanosec = 300_000_000
+    there = trajectory(joint_names=list(reversed(robot.joint_names)), points=[point])
+    path.publish(there)
     # the array moves the joints, in the controller's order
     target = robot.home + np.array([0.0, 0.0, 0.0, 0.1, 0.0, -0.2])
     for _ in range(5):
         positions.publish(array(data=target.tolist()))
     wait(lambda: np.abs(np.array(states[-1][1].position) - target).max() < 0.02)
-    # so does a trajectory, by name
-    point = message_class("trajectory_msgs/msg/JointTrajectoryPoint")(positions=list(reversed(robot.home.tolist())))
-    point.time_from_start.nanosec = 300_000_000
-    path.publish(trajectory(joint_names=list(reversed(robot.joint_names)), points=[point]))
-    wait(lambda: np.abs(np.array(states[-1][1].position) - robot.home).max() < 0.02)
     # a message of the wrong size moves nothing
     positions.publish(array(data=[1.0, 2.0]))
+    # once controllers are switched a trajectory moves them, by name, and an array does not
+    switch = message_class("std_msgs/msg/String")
+    switcher = ros.node.create_publisher(switch, "/ur5e_twin/switch_controller", ros.qos("reliable"))
+    wait(switcher.get_subscription_count)
+    switcher.publish(switch(data="scaled_joint_trajectory_controller"))
+    begin = time.monotonic()
+    wait(lambda: time.monotonic() > begin + 0.3)
+    path.publish(there)
+    wait(lambda: np.abs(np.array(states[-1][1].position) - robot.home).max() < 0.02)
+    positions.publish(array(data=target.tolist()))
+    begin = time.monotonic()
+    wait(lambda: time.monotonic() > begin + 0.3)
+    np.testing.assert_allclose(states[-1][1].position, robot.home, atol=0.02)
 
     wait(lambda: states[-1][0] > time.monotonic() - 0.1)
     code, out, err = processes.end(twin)
     assert code == 0
     row = json.loads(out)
-    assert row["rejected"] == 1 and "expected 6 numbers, got 2" in err
+    assert row["rejected"] == 3
+    assert "scaled_joint_trajectory_controller: not active" in err
+    assert "forward_position_controller: command size (2) does not match number of interfaces (6)" in err
     assert row["commands"] >= 2 and row["published"] >= len(states)
 
 
@@ -69,9 +84,8 @@ def test_says_in_one_line_what_it_speaks_and_keeps_its_secrets(processes):
     open_ = processes.start("twin", "ur5e", "--engine", "mujoco", "--seed", "3", "--duration", "0.2", "--reveal")
     out, err = quiet.communicate(timeout=30)
     assert quiet.returncode == 0
-    assert out == ("twin of ur5e (simulation): /joint_states at 500 Hz, takes /forward_position_controller/commands, "
-                   "/scaled_joint_trajectory_controller/joint_trajectory, /forward_velocity_controller/commands\n")
-    assert "payload_mass" not in out + err
+    assert out == "twin of ur5e (simulation): /joint_states at 500 Hz, takes /forward_position_controller/commands\n"
+    assert err == "not active: joint_trajectory, forward_velocity; --interface NAME, or the topic ~/switch_controller\n"
     _, err = open_.communicate(timeout=30)
     assert "payload_mass" in err
 
@@ -111,6 +125,8 @@ def test_crazyflie_flies_by_cmd_vel_legacy_and_sigterm_ends_it(processes, ros, w
     (("ur5e", "--engine", "mujoko"), "unknown engine 'mujoko'; did you mean mujoco"),
     (("ur5e", "--defects", "backslash"), "unknown defect 'backslash'"),
     (("ur5e", "--parameters", "none.yaml"), "cannot read the parameter file none.yaml"),
+    (("ur5e", "--faults", "none.yaml"), "cannot read the faults file none.yaml"),
+    (("ur5e", "--interface", "joint_trajectry"), "unknown command interface 'joint_trajectry'; did you mean joint_tra"),
     (("ur5e", "--duration", "-1"), "expected --seed of zero or more and --duration over zero"),
 ])
 def test_bad_input_is_one_line(arguments, line, capsys):
