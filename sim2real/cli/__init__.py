@@ -28,6 +28,7 @@ VERBS = {
     "verify": "check a bundle's hashes, golden vectors and robot",
     "twin": "simulate a robot's driver as a ROS 2 node",
     "deploy": "run a policy bundle as a ROS 2 node",
+    "guard": "stop the robot when the policy's process dies or hangs",
     "replay": "run a log's inputs through its bundle again and compare every command",
     "demo": "the whole job: train, export, evaluate on twins, run over ROS 2",
 }

@@ -51,7 +51,7 @@ class Snapshot:
         beat: Time of the beat in [s].
         state: "disarmed", "armed" (it may send) or "moving" (it has sent commands since it was armed).
         command: Last command sent: joint positions [rad], or thrust [N] and body rates [rad/s], shape (C,).
-        velocity, acceleration: Its rates of change per second, shape (C,).
+        velocity, acceleration: Its first and second differences per ``period``, in units per second, shape (C,).
         period: Time between two commands in [s].
     """
 
