@@ -1,7 +1,7 @@
 """Robot and policy together; ends when the policy node has done its goals. Only ``hardware`` changes for the robot.
 
-ros2 launch sim2real sim_to_twin.launch.py policy:=policy.s2r robot:=ur5e sample:=5
-ros2 launch sim2real sim_to_twin.launch.py policy:=policy.s2r robot:=ur5e sample:=5 hardware:=real \
+ros2 launch sim2real sim_to_twin.launch.py policy:=policy.s2r robot:=ur5e sample:=5 arm:=true
+ros2 launch sim2real sim_to_twin.launch.py policy:=policy.s2r robot:=ur5e sample:=5 arm:=true hardware:=real \
     driver_arguments:="robot_ip:=192.168.1.10"
 """
 

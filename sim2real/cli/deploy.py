@@ -28,6 +28,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--goal-timeout", type=float, default=None, metavar="S", help="give a goal up after S seconds")
     parser.add_argument("--duration", type=float, default=None, metavar="S", help="stop after S seconds")
     parser.add_argument("--wait", type=float, default=10.0, metavar="S", help="for the driver to answer (default: 10)")
+    parser.add_argument("--arm", action="store_true",
+                        help="your word that the robot has room: arm, activate and drive at once, and end with it. "
+                             "Without it the node waits, configured, for the service ~/arm and its activation")
+    parser.add_argument("--managed", action="store_true",
+                        help="leave all life cycle transitions to others, as launch files do")
+    parser.add_argument("--realtime", type=int, default=0, metavar="P",
+                        help="run the control loop under SCHED_FIFO with priority P (1 to 99), memory locked")
     parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--json", action="store_true", help="print nothing but one JSON line at the end")
@@ -46,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.ros.context import RosContext, StopSignal, import_ros
     from sim2real.ros.goals import GoalSequence
     from sim2real.ros.log import Recorder
+    from sim2real.ros.policy_node import NAME as NODE
     from sim2real.ros.policy_node import PolicyNode
     from sim2real.ros.profiles import RosProfile
     from sim2real.ros.robot_match import check_same_robot
@@ -53,6 +61,10 @@ def run(args: argparse.Namespace) -> int:
     for name in ("duration", "goal_timeout", "wait"):
         if getattr(args, name) is not None and not getattr(args, name) > 0.0:
             raise BadInputError(f"expected --{name.replace('_', '-')} over zero, got {getattr(args, name):g}")
+    if args.arm and args.managed:
+        raise BadInputError("expected --arm or --managed, not both: one drives at once, the other waits for others")
+    if not 0 <= args.realtime <= 99:
+        raise BadInputError(f"expected --realtime between 1 and 99, got {args.realtime}")
     import_ros("rclpy")
     bundle = load_bundle(args.bundle)
     robot = load_robot(args.robot) if args.robot else bundle.robot
@@ -66,12 +78,14 @@ def run(args: argparse.Namespace) -> int:
             recorder = Recorder(args.log, {"robot": robot.name, "task": bundle.task.name, "bundle": bundle.sha256,
                                            "interface": command.topic})
             stack.callback(recorder.close)
-        ros = stack.enter_context(RosContext("sim2real_policy", args.ros_args, args.domain_id))
-        node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder)
+        ros = stack.enter_context(RosContext(f"{NODE}_io", args.ros_args, args.domain_id))
+        node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder, wait=args.wait, priority=args.realtime)
         if not args.json:
             say(f"{bundle.task.name} on {robot.name}: {profile.state.topic} -> {command.topic}")
-        if node.wait_ready(args.wait, stop):
-            node.run(stop, args.duration)
+            if not args.arm and not args.managed:
+                say(f"it waits to be armed and activated: ros2 service call /{NODE}/arm std_srvs/srv/Trigger, "
+                    f"then ros2 lifecycle set /{NODE} activate")
+        node.run(stop, args.duration, arm=args.arm, managed=args.managed)
     row = summary(node, goals)
     print_json(row) if args.json else say(table(row, goals.errors))
     if recorder is not None and (recorder.failure or recorder.dropped):
@@ -99,7 +113,8 @@ def summary(node, goals) -> dict:
     figures = node.figures
     return {"goals": goals.goals, "reached": goals.reached, "commands": figures.commands,
             "limit_violations": figures.violations, "worst_age_s": figures.worst_age,
-            "latency_p50_us": figures.latency_us(0.5), "latency_p99_us": figures.latency_us(0.99)}
+            "latency_p50_us": figures.latency_us(0.5), "latency_p99_us": figures.latency_us(0.99),
+            "late_p99_us": figures.late_us(0.99), "skipped": figures.skipped}
 
 
 def table(row: dict, errors: list[float]) -> str:
@@ -110,4 +125,5 @@ def table(row: dict, errors: list[float]) -> str:
         f"  commands           {row['commands']}, outside a limit: {row['limit_violations']}",
         f"  oldest state       {1e3 * row['worst_age_s']:.1f} ms",
         f"  state to command   median {row['latency_p50_us']:.0f} us, 99 % within {row['latency_p99_us']:.0f} us",
+        f"  ticks              99 % less than {row['late_p99_us']:.0f} us late, {row['skipped']} skipped",
     ])

@@ -41,7 +41,7 @@ def run_session(bundle: Path, robot: str, goals: int, log: Path, *, engine: str,
     command = [sys.executable, "-m", "sim2real"]
     twin_command = [*command, "twin", robot, "--engine", engine, "--seed", str(seed), "--domain-id", domain]
     deploy_command = [*command, "deploy", str(bundle), "--robot", robot, "--sample", str(goals), "--seed", str(seed),
-                      "--log", str(log), "--domain-id", domain, "--json"]
+                      "--log", str(log), "--domain-id", domain, "--arm", "--json"]
     with (folder / "twin.log").open("w") as twin_out, (folder / "deploy.log").open("w") as deploy_out:
         twin = subprocess.Popen(twin_command, stdout=twin_out, stderr=subprocess.STDOUT)
         try:

@@ -5,11 +5,13 @@ The same object drives simulated twins in evaluation and the real robot, so what
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
 
 from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.envelope import Envelope, margin_limits
 from sim2real.deployment.fallback import DroneFallback
 from sim2real.deployment.safety import CommandFilter
 from sim2real.errors import DeploymentError
@@ -50,17 +52,28 @@ class Runner:
     Call ``reset`` once, then ``step`` once per ``bundle.task.control_period``. ``now`` and the states' ``time`` must
     come from one clock that never goes back (on a robot: the monotonic clock at reception).
 
+    Args:
+        bundle: The policy.
+        num_robots: Number of robots.
+        hold_age, stop_age: Age of a state from which a robot brakes, and from which that is latched, in [s].
+        envelope: Of the one robot: where it may be. A command that would lead out is not sent, and a measured state
+            outside latches STOP; an arm's joints are kept off their limits by its margin.
+
     Attributes:
         command: Last command, shape (n, C).
         mode: Present modes, shape (n,).
     """
 
-    def __init__(self, bundle: Bundle, num_robots: int = 1, *, hold_age: float = HOLD_AGE, stop_age: float = STOP_AGE):
+    def __init__(self, bundle: Bundle, num_robots: int = 1, *, hold_age: float = HOLD_AGE, stop_age: float = STOP_AGE,
+                 envelope: Envelope | None = None):
+        if envelope is not None and num_robots != 1:
+            raise DeploymentError(f"an envelope is one robot's, got one for {num_robots} robots")
         if not 0.0 < hold_age <= stop_age:
             raise DeploymentError(f"expected 0 < hold_age <= stop_age, got {hold_age:g} s and {stop_age:g} s")
         task = bundle.task
         self.bundle, self.num_robots = bundle, num_robots
         self.hold_age, self.stop_age = hold_age, stop_age
+        self._envelope = envelope
         self._task, self._policy = task, bundle.policy
         self._filter = CommandFilter(bundle.limits, num_robots, task.control_period)
         self._builder = task.builder(num_robots)
@@ -101,6 +114,10 @@ class Runner:
             command = state.joint_position if self._fallback is None else np.tile(
                 [self._task.robot.hover_thrust, 0.0, 0.0, 0.0], (self.num_robots, 1))
         self.set_goal(goal)
+        if self._envelope is not None and self._fallback is None:
+            start, margin = state.joint_position[0], self._envelope.limits.joint_margin
+            self._envelope.start(start)
+            self._filter = CommandFilter(margin_limits(self.bundle.limits, margin, start), 1, self._task.control_period)
         self._filter.reset(None, command)
         self._state = state.copy()
         if self._fallback is not None:
@@ -145,6 +162,8 @@ class Runner:
         self._state[usable] = state[usable]
         if self._fallback is not None:
             self._fallback.observe(self._all[usable], state[usable])
+        if self._envelope is not None and usable[0] and (outside := self._outside(state)):
+            self._stop(self._all, outside)
         desired, saturated = self._drive(now, cause)
         driven = cause == ""
         self._good = np.where(driven, now, self._good)
@@ -209,13 +228,29 @@ class Runner:
     def _send(self, desired: np.ndarray, driven: np.ndarray, usable: np.ndarray) -> np.ndarray:
         """Commands inside the limits: the policy's where ``driven``, else braking or the drone's fallback."""
         if self._fallback is None:
-            return self._filter.step(desired, None if driven.all() else ~driven)
+            before = copy.copy(self._filter)
+            command = self._filter.step(desired, None if driven.all() else ~driven)
+            if self._envelope is None or not driven[0]:  # braking is always allowed
+                return command
+            outside = self._envelope.arm(command[0], self._filter.velocity[0], self._filter.acceleration[0])
+            if not outside:
+                return command
+            self._stop(self._all, outside)
+            self._filter = before  # as if that command had never been thought of
+            return self._filter.step(desired, np.ones(1, bool))
         if not driven.all():
             instead = self._fallback.command(self._state, self._stopped, usable)
             desired = np.where(driven[:, None], desired, instead)
         command = self._filter.step(desired)
         self._fallback.advance(command)
         return command
+
+    def _outside(self, state: RobotState) -> str:
+        """Why the one robot should not be where it is measured, "" where it may."""
+        assert self._envelope is not None
+        if self._fallback is None:
+            return self._envelope.observe(state.joint_position[0])
+        return self._envelope.drone(state.position[0], state.quaternion[0], state.linear_velocity[0])
 
     def _check_state(self, state: RobotState) -> None:
         n, joints = self.num_robots, self._task.robot.num_joints

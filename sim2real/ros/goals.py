@@ -92,6 +92,13 @@ class GoalSequence:
         self._begun, self._inside_since, self._squares = now, np.inf, []
         return self.current
 
+    def resume(self, now: float) -> np.ndarray | None:
+        """The goal that was being pursued when the robot last stopped, its time begun anew, or else the next one."""
+        if self.current is None:
+            return self.next(now)
+        self._begun, self._inside_since, self._squares = now, np.inf, []
+        return self.current
+
     def restart(self, now: float) -> None:
         """Let the present goal's time begin at ``now`` [s]: what came before was the way to where it begins."""
         self._begun = now

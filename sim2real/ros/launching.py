@@ -31,6 +31,8 @@ POLICY: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
     "goal": ("", "One goal 'x,y,z' in [m]; empty waits for goals on the topic ~/goal.", None),
     "goals": ("", "YAML file with a list of goals.", None),
     "sample": ("", "How many goals to draw from the task's own distribution.", None),
+    "arm": ("false", "true: your word that the robot has room; it drives at once and ends with it. false: it waits for "
+            "the service ~/arm and for its activation.", ("true", "false")),
     "duration": ("", "Stop after this many seconds; empty runs until the goals are done.", None),
     "log": ("", "MCAP file for inputs, outputs and decisions.", None),
 }
@@ -63,7 +65,8 @@ def deploy_arguments(values: dict[str, str]) -> list[str]:
     flags = {"robot": "--robot", "interface": "--interface", "goals": "--goals", "sample": "--sample",
              "duration": "--duration", "log": "--log"}
     goal = [f"--goal={values['goal']}"] if values.get("goal") else []  # a goal may begin with a minus
-    return ["deploy", values["policy"], *options(values, flags), *goal]
+    arm = ["--arm"] if values.get("arm") == "true" else []
+    return ["deploy", values["policy"], *options(values, flags), *goal, *arm]
 
 
 def driver_arguments(values: dict[str, str]) -> tuple[str, str, dict[str, str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.envelope import Envelope
 from sim2real.deployment.runner import HOLD_AGE, Decision, Runner
 from sim2real.deployment.safety import CommandFilter
 from sim2real.ros.flight import PositionHold, yaw_error
@@ -29,7 +30,7 @@ class Pilot:
     def __init__(self, bundle: Bundle):
         self._bundle, self._task = bundle, bundle.task
         self._period = bundle.task.control_period
-        self._runner = Runner(bundle)
+        self._runner = Runner(bundle, envelope=Envelope(bundle.robot, command_limits=bundle.limits))
         self._filter = CommandFilter(bundle.limits, 1, self._period)
         self._drone = bundle.robot.kind == "drone"
         self._started = False

@@ -144,6 +144,7 @@ class CommandTopic(MessageFields):
         hold: Joints in that list that the policy does not move, with the driver's number to send for them.
         quantity: What an array's numbers are: joint positions, or joint velocities that the driver keeps up until the
             next message, with no end (arms).
+        rate: Commands per second that the driver takes; None: one for each of the policy's.
         thrust: What the number for thrust means (drones).
         also: Further messages that leave in the same tick.
         needs: What has to be switched on at the driver first, for people.
@@ -152,6 +153,7 @@ class CommandTopic(MessageFields):
     joints: tuple[str, ...] | None = None
     hold: dict[str, float] = {}
     quantity: Literal["position", "velocity"] = "position"
+    rate: Rate | None = None
     thrust: Thrust | None = None
     also: tuple[MessageFields, ...] = ()
     needs: str = ""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import os
 import time
 from collections.abc import Callable
+
+_MCL_CURRENT, _MCL_FUTURE = 1, 2  # <sys/mman.h>
 
 
 def prefer_this_process() -> bool:
@@ -15,6 +18,24 @@ def prefer_this_process() -> bool:
         os.setpriority(os.PRIO_PROCESS, 0, -10)
         return True
     return False
+
+
+def realtime(priority: int) -> str:
+    """Let the calling thread come before all ordinary work (SCHED_FIFO) and keep the process in memory.
+
+    Returns:
+        What the system did not permit and what to do about it, "" where it did.
+    """
+    refused = []
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except (OSError, AttributeError) as error:
+        refused.append(f"SCHED_FIFO {priority} is not permitted ({error}): add 'rtprio {priority}' to "
+                       "/etc/security/limits.d, or run as root")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "mlockall") or libc.mlockall(_MCL_CURRENT | _MCL_FUTURE) != 0:
+        refused.append(f"memory cannot be locked ({os.strerror(ctypes.get_errno())}): add 'memlock unlimited' there")
+    return "; ".join(refused)
 
 
 class Deadlines:

@@ -40,7 +40,8 @@ def test_bad_goals(values):
 
 
 def test_summary_and_table_agree():
-    figures = types.SimpleNamespace(commands=100, violations=0, worst_age=0.0123, latency_us=lambda q: 400.0 * q)
+    figures = types.SimpleNamespace(commands=100, violations=0, worst_age=0.0123, latency_us=lambda q: 400.0 * q,
+                                    late_us=lambda q: 100.0 * q, skipped=2)
     goals = types.SimpleNamespace(goals=3, reached=2)
     row = summary(types.SimpleNamespace(figures=figures), goals)
     assert row["goals"] == 3 and row["reached"] == 2 and row["limit_violations"] == 0

@@ -96,3 +96,15 @@ def test_tracking_is_judged_by_its_rmse_without_the_first_second(track):
         assert goals.reached == reached
         assert goals.errors == [pytest.approx(off, abs=1e-9)]
         assert time == pytest.approx(track.episode_seconds, abs=0.11)
+
+
+def test_a_goal_that_was_broken_off_is_resumed_with_new_time(reach):
+    goals = GoalSequence(reach, [np.array([0.4, 0.1, 0.3]), np.array([0.4, 0.2, 0.3])], timeout=2.0)
+    first = goals.resume(0.0)
+    assert first is not None and goals.next(1.0) is None
+    assert (goals.resume(10.0) == first).all() and goals.goals == 1
+    state = RobotState.zeros(1, 6)
+    goals.judge(state, 11.9)
+    assert goals.current is not None  # its two seconds count from the second start
+    goals.judge(state, 12.1)
+    assert goals.current is None

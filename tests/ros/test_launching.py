@@ -41,6 +41,8 @@ def test_deploy_command_line():
 def test_empty_arguments_are_left_out():
     arguments = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r"))
     assert arguments == ["deploy", "p.s2r", "--robot", "ur5e"]
+    armed = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", arm="true"))
+    assert armed == [*arguments, "--arm"] and parse(deploy, armed[1:]).arm
     with pytest.raises(RobotDescriptionError, match="launch argument 'policy' is missing"):
         launching.deploy_arguments(defaults(launching.POLICY))
 

@@ -40,7 +40,7 @@ class FrozenDriver:
         self._publisher = self._ros.node.create_publisher(kind, "/joint_states", self._ros.qos("reliable"))
         self._ros.node.create_subscription(message_class(ARRAY), "/forward_position_controller/commands",
                                            lambda m: self.commands.append(list(m.data)),
-                                           self._ros.qos("reliable", depth=50))
+                                           self._ros.qos("reliable", depth=5000))
         self._message, self._ending = kind, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -54,7 +54,11 @@ class FrozenDriver:
             message = self._message(name=names[order].tolist(), position=home[order].tolist(),
                                     velocity=velocity[order].tolist())
             self._publisher.publish(message)
-            self._ros.spin_once(0.002)
+            end = time.monotonic() + 0.002
+            while time.monotonic() < end:
+                self._ros.spin_once(0.001)
+        for _ in range(2000):  # what is still on its way
+            self._ros.spin_once(0.001)
 
     def close(self) -> None:
         self._ending.set()
@@ -63,32 +67,31 @@ class FrozenDriver:
 
 
 def test_joints_in_another_order_in_every_message_give_equal_commands(processes, domain, reach_bundle):
-    drivers, nodes = [], []
-    for offset, seed in ((0, None), (100, 1)):  # side by side, in two domains
-        processes.domain = (domain + offset) % 200
+    drivers = []
+    for seed in (None, 1):
         drivers.append(FrozenDriver(processes.domain, seed))
-        nodes.append(processes.start("deploy", reach_bundle, "--robot", "ur5e", "--goal=0.45,0.1,0.35", "--duration",
-                                     "1.2", "--json"))
-    for node, driver in zip(nodes, drivers, strict=True):
+        node = processes.start("deploy", reach_bundle, "--arm", "--robot", "ur5e", "--goal=0.45,0.1,0.35",
+                               "--duration", "1.2", "--json")
         _, err = node.communicate(timeout=30)
-        driver.close()
+        drivers[-1].close()
         assert node.returncode == 0, err
-    ordered, permuted = (driver.commands for driver in drivers)
-    moving = 15  # ticks before a run's time is over
+    # from the first motion on: a subscriber that is just being matched may miss the first commands, at rest
+    ordered, permuted = (driver.commands[driver.commands.count(driver.commands[0]):] for driver in drivers)
+    moving = 300  # ticks before a run's time is over
     assert ordered[:moving] == permuted[:moving]  # bit for bit
     assert len(ordered) > moving and np.abs(np.diff(ordered[:moving], axis=0)).max() > 1e-3  # and they do move
 
 
 def test_reaches_goals_by_trajectories_and_logs_them(processes, tmp_path, reach_bundle):
-    twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--seed", "1")
-    node = processes.start("deploy", reach_bundle, "--robot", "ur5e", "--interface", "joint_trajectory", "--sample",
-                           "2", "--log", tmp_path / "run.mcap", "--json")
+    twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--seed", "1", "--interface", "joint_trajectory")
+    node = processes.start("deploy", reach_bundle, "--arm", "--robot", "ur5e", "--interface", "joint_trajectory",
+                           "--sample", "2", "--log", tmp_path / "run.mcap", "--json")
     out, err = node.communicate(timeout=60)
     assert node.returncode == 0, err
     row = json.loads(out)
     assert (row["goals"], row["reached"], row["limit_violations"]) == (2, 2, 0)
     assert set(row) == {"goals", "reached", "commands", "limit_violations", "worst_age_s", "latency_p50_us",
-                        "latency_p99_us"}
+                        "latency_p99_us", "late_p99_us", "skipped"}
     assert row["commands"] > 30 and 0.0 < row["worst_age_s"] < 0.1 and 0.0 < row["latency_p50_us"] < 20_000
     rows = read_log(tmp_path / "run.mcap")
     assert len(rows["/goal"]) == 2
@@ -103,20 +106,20 @@ def test_goals_by_topic_and_a_controlled_stop_on_sigint(processes, ros, wait, re
     states, commands, status = [], [], []
     ros.node.create_subscription(message_class(JOINTS), "/joint_states", states.append, ros.qos("best_effort"))
     ros.node.create_subscription(message_class(ARRAY), "/forward_position_controller/commands",
-                                 lambda m: commands.append(list(m.data)), ros.qos("reliable", depth=50))
+                                 lambda m: commands.append(list(m.data)), ros.qos("reliable", depth=5000))
     ros.node.create_subscription(message_class("std_msgs/msg/String"), "/sim2real_policy/status",
                                  lambda m: status.append(json.loads(m.data)), ros.qos("reliable", depth=50))
     pose = message_class("geometry_msgs/msg/PoseStamped")
     goal = ros.node.create_publisher(pose, "/sim2real_policy/goal", ros.qos("reliable"))
     twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal")
-    node = processes.start("deploy", reach_bundle, "--json")
+    node = processes.start("deploy", reach_bundle, "--arm", "--json")
     wait(lambda: states and goal.get_subscription_count())
     time.sleep(0.3)
     assert not commands  # nothing moves before there is a goal
     message = pose()
     message.pose.position.x, message.pose.position.y, message.pose.position.z = -0.3, 0.4, 0.4  # far away
     goal.publish(message)
-    wait(lambda: len(commands) > 15 and status)
+    wait(lambda: len(commands) > 300 and status)
     assert np.abs(states[-1].velocity).max() > 0.05  # in full motion
     code, out, err = processes.end(node, signal.SIGINT)
     assert code == 0, err
@@ -126,9 +129,9 @@ def test_goals_by_topic_and_a_controlled_stop_on_sigint(processes, ros, wait, re
     stream = np.array(commands)
     assert json.loads(out)["commands"] == len(stream)
     assert np.abs(np.diff(stream[-5:], axis=0)).max() == 0.0  # ends at rest
-    assert count_violations(stream[:, None], CommandLimits.from_robot(robot), robot.control_period) == 0
+    assert count_violations(stream[:, None], CommandLimits.from_robot(robot), 0.002) == 0  # at the driver's rate
     assert np.abs(states[-1].velocity).max() < 0.02  # and so does the arm
-    assert {s["mode"] for s in status} >= {"ACTIVE", "ENDED"} and status[0]["goals"] == 1
+    assert {s["mode"] for s in status} >= {"ACTIVE", "ENDED"} and status[-1]["goals"] == 1
     processes.end(twin)
 
 
@@ -137,7 +140,7 @@ def test_a_drone_hovers_then_lands(processes, ros, wait, hover_bundle):
     ros.node.create_subscription(message_class("nav_msgs/msg/Odometry"), "/cf/odom",
                                  lambda m: odometry.append(m.pose.pose.position.z), ros.qos("best_effort"))
     twin = processes.start("twin", "crazyflie", "--engine", "quadrotor", "--nominal")
-    node = processes.start("deploy", hover_bundle, "--robot", "crazyflie", "--goal=0.2,0.1,0.6", "--json")
+    node = processes.start("deploy", hover_bundle, "--arm", "--robot", "crazyflie", "--goal=0.2,0.1,0.6", "--json")
     wait(lambda: node.poll() is not None, timeout=40.0)
     out, err = node.communicate()
     assert node.returncode == 0, err
@@ -148,7 +151,7 @@ def test_a_drone_hovers_then_lands(processes, ros, wait, hover_bundle):
 
 
 def test_no_driver_is_one_line_that_names_the_topic(processes, reach_bundle):
-    node = processes.start("deploy", reach_bundle, "--wait", "0.5", "--goal", "0.4,0.1,0.3")
+    node = processes.start("deploy", reach_bundle, "--arm", "--wait", "0.5", "--goal", "0.4,0.1,0.3")
     _, err = node.communicate(timeout=30)
     assert node.returncode == 1
     assert err == ("sim2real: error: no message on /joint_states (sensor_msgs/msg/JointState) within 0.5 s, 0 "
@@ -157,7 +160,7 @@ def test_no_driver_is_one_line_that_names_the_topic(processes, reach_bundle):
 
 def test_a_driver_that_goes_away_stops_the_run(processes, domain, reach_bundle):
     driver = FrozenDriver(domain, None)
-    node = processes.start("deploy", reach_bundle, "--goal", "0.45,0.1,0.35", "--json")
+    node = processes.start("deploy", reach_bundle, "--arm", "--goal", "0.45,0.1,0.35", "--json")
     end = time.monotonic() + 20.0
     while len(driver.commands) < 10 and time.monotonic() < end:
         time.sleep(0.02)

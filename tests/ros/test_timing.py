@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from sim2real.ros.timing import Deadlines, prefer_this_process
@@ -62,3 +65,12 @@ def test_ticks_can_be_shifted(clock):
 
 def test_asking_for_priority_never_fails():
     assert prefer_this_process() in (True, False)
+
+
+def test_realtime_is_granted_or_says_what_to_do():
+    """In a process of its own: it stays in force."""
+    code = ("import os; from sim2real.ros.timing import realtime; note = realtime(10); "
+            "print(os.sched_getscheduler(0) == os.SCHED_FIFO, note)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    granted, _, note = done.stdout.strip().partition(" ")
+    assert granted == "True" or ("SCHED_FIFO 10 is not permitted" in note and "limits.d" in note)

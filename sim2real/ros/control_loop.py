@@ -1,0 +1,182 @@
+"""The control loop: states in, commands out on absolute deadlines, in a thread of its own.
+
+No message is decoded here, no file written and no service answered; what others want to know is put into queues and
+plain attributes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.replay import Transcript
+from sim2real.deployment.runner import Decision
+from sim2real.ros.drive import Drive
+from sim2real.ros.figures import Figures
+from sim2real.ros.goals import GoalSequence
+from sim2real.ros.landing import Ending
+from sim2real.ros.log import Recorder
+from sim2real.ros.timing import Deadlines, realtime
+from sim2real.types import RobotState
+
+_FRESH, _SHIFT = 0.0015, 0.0005  # [s]: age of a slow driver's state at a tick that is aimed at, and the step towards it
+
+
+class ControlLoop:
+    """One activation, from rest to rest: made when the node becomes active, gone when it is over.
+
+    Args:
+        bundle: The policy.
+        goals: What to do; the loop ends when they are done, unless they come by topic.
+        latest: Gives the last state that was received, or None.
+        send: Publishes a command (C,) that follows another one.
+        rate: Commands per second that the driver takes.
+        follow: Whether to tick just after a slow driver's states come.
+        unlock: Whether the vehicle wants one command of zeros before anything else.
+        figures: Where to count.
+        recorder: Where to log, or None.
+        priority: Ask for SCHED_FIFO of this priority, 0: no.
+
+    Attributes:
+        mode, cause, age, error: Of the last decision: its words, the age of its state [s], the distance from goal [m].
+        fault: Why the runner stopped by itself, "" if it did not.
+        failure: What went wrong in the loop itself, or None.
+        note: What could not be had (priority), "" if nothing was asked for in vain.
+    """
+
+    def __init__(self, bundle: Bundle, goals: GoalSequence, latest: Callable[[], RobotState | None],
+                 send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, follow: bool, unlock: bool,
+                 figures: Figures, recorder: Recorder | None = None, priority: int = 0):
+        self._goals, self._latest, self._publish, self._recorder = goals, latest, send, recorder
+        self._follow, self._unlock, self._priority = follow, unlock, priority
+        self._open_ended = goals.finished
+        self._drive, self._transcript = Drive(bundle, rate), Transcript()
+        self._log(self._transcript.made(rate))
+        self._ending = Ending(bundle.robot)
+        self.figures = figures
+        self.mode, self.cause = "READY", ""
+        self.age = self.error = float("nan")
+        self.fault = self.note = ""
+        self.failure: BaseException | None = None
+        self._stop_cause, self._stopping = "", False
+        self._thread = threading.Thread(target=self._guarded, name="control", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, cause: str) -> None:
+        """Ask for a controlled stop; the first cause counts."""
+        self._stop_cause = self._stop_cause or cause
+
+    @property
+    def running(self) -> bool:
+        """Whether commands may still leave."""
+        return self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait until the robot is at rest and the loop over."""
+        self._thread.join()
+
+    # ------------------------------------------------------------------ the control thread
+    def _guarded(self) -> None:
+        try:
+            if self._priority:
+                self.note = realtime(self._priority)
+            self._run()
+        except Exception as error:  # told by the node
+            self.failure = error
+
+    def _run(self) -> None:
+        deadlines = self.figures.deadlines = Deadlines(self._drive.stream.tick_period)
+        if self._begin(deadlines):
+            while self._tick(deadlines):
+                pass
+
+    def _begin(self, deadlines: Deadlines) -> bool:
+        """Wait for a goal, unlock the vehicle, start the runner at rest where the robot is."""
+        while (goal := self._goals.resume(time.monotonic())) is None:
+            if self._stop_cause:
+                return False
+            deadlines.next()
+        if self._unlock:
+            self._publish(np.zeros(4), np.zeros(4))
+            deadlines.next()
+        state = self._latest()
+        assert state is not None
+        self._start(state, goal, time.monotonic())
+        return True
+
+    def _start(self, state: RobotState, goal: np.ndarray, now: float) -> None:
+        self._drive.start(state, goal, now)
+        self._log(self._transcript.started(state, goal, now))
+
+    def _tick(self, deadlines: Deadlines) -> bool:
+        """One of the driver's periods; whether there is another one."""
+        due = deadlines.next()
+        now = time.monotonic()
+        self.figures.late(now - due)
+        state, decision = None, None
+        if self._drive.stream.due:
+            state = self._latest()
+            assert state is not None
+            decision = self._decide(state, now)
+        thought = time.monotonic()
+        before = self._drive.stream.command
+        command = self._drive.tick()
+        self._publish(command, before)
+        sent = time.monotonic()
+        self.figures.command(command)
+        if state is None or decision is None:
+            self._log(self._transcript.ticked(command))
+            return True
+        if self._follow:  # tick just after a state has come, not just before the next one
+            deadlines.shift(float(np.clip(_FRESH - decision.age[0], -_SHIFT, _SHIFT)))
+        self._account(state, decision, now)
+        self.figures.decision(decision, sent - now)
+        self._log(self._transcript.stepped(state, now, decision, {"late": now - due, "decide": thought - now,
+                                                                  "send": sent - thought}, self.error))
+        self._log(self._transcript.ticked(command))
+        return not (self.mode == "STOP" and self._over(state, now))
+
+    def _decide(self, state: RobotState, now: float) -> Decision:
+        """The next set point, of one of the policy's periods."""
+        goal = self._goals.next(now)
+        if goal is not None:
+            self._start(state, goal, now)
+        if self._stop_cause and not self._stopping:
+            self._stopping = True
+            self._drive.stop(state, self._stop_cause)
+            self._log(self._transcript.stopped(state, self._stop_cause))
+        return self._drive.step(state, now)
+
+    def _over(self, state: RobotState, now: float) -> bool:
+        """Whether the stopped robot has come to rest; sends what ends it."""
+        if not self._stop_cause:
+            self.fault = self._stop_cause = self.cause
+        if not self._ending.over(state, self._drive.pilot.at_rest and self._drive.stream.at_rest, now):
+            return False
+        last = self._ending.last_command
+        if last is not None:
+            self._publish(last, last)
+            self._log([("/event", {"text": f"ended with the command {last.tolist()}"})])
+        return True
+
+    def _account(self, state: RobotState, decision: Decision, now: float) -> None:
+        approaching = self._drive.pilot.approaching
+        if approaching:
+            self._goals.restart(now)
+        self.error = float("nan") if approaching else self._goals.judge(state, now)
+        if self._goals.finished and not self._open_ended:
+            self._stop_cause = self._stop_cause or "the goals are done"
+        self.mode, self.cause, self.age = str(decision.mode[0]), str(decision.cause[0]), float(decision.age[0])
+
+    def _log(self, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
+        if self._recorder is not None:
+            for topic, row in rows:
+                self._recorder.put(topic, row)

@@ -1,0 +1,92 @@
+"""What must be green before a policy may drive: one sentence for each thing that is not.
+
+The judgement is of plain numbers, so it needs no ROS to be tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2real.deployment.runner import HOLD_AGE
+from sim2real.robots import RobotDescription
+from sim2real.ros.profiles import CommandTopic, RosProfile
+from sim2real.types import RobotState
+
+_RATE_SHARE = 0.5  # of the profile's rate that must arrive at least: a policy may be slower than the driver
+_OUTSIDE = 0.1  # [rad] or [m] beyond a joint's limits that calibration may explain
+_SAMPLES = 5  # receptions from which a rate can be told
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a node sees of its robot.
+
+    Attributes:
+        state: The last state, or None.
+        now: The time in [s], of the clock of ``state.time``.
+        received: When the last states came, [s], oldest first.
+        takers: Subscribers of the command topic.
+        rivals: Other publishers on it.
+        rejected: Why the last message was not taken, "" if it was.
+    """
+
+    state: RobotState | None
+    now: float
+    received: Sequence[float]
+    takers: int
+    rivals: int
+    rejected: str = ""
+
+
+def closed(robot: RobotDescription, profile: RosProfile, command: CommandTopic, seen: Seen) -> list[str]:
+    """The gates that are not green."""
+    return [*_of_state(robot, profile, seen), *_of_commands(command, seen)]
+
+
+def _of_state(robot: RobotDescription, profile: RosProfile, seen: Seen) -> list[str]:
+    topic = profile.state.topic
+    if seen.state is None:
+        return [f"no usable state on {topic}" + (f": {seen.rejected}" if seen.rejected else "")]
+    age = seen.now - float(seen.state.time[0])
+    found = []
+    if not age <= HOLD_AGE:
+        found.append(f"the last state on {topic} is {1e3 * age:.0f} ms old; {1e3 * HOLD_AGE:.0f} ms are allowed")
+    if len(seen.received) >= _SAMPLES:
+        rate = (len(seen.received) - 1) / max(seen.received[-1] - seen.received[0], 1e-9)
+        needed = _RATE_SHARE * min(profile.state.rate, 1.0 / robot.control_period)
+        if rate < needed:
+            found.append(f"{topic} comes {rate:.1f} times a second; {needed:.1f} are needed at least")
+    if not seen.state.is_finite().all():
+        found.append(f"the state on {topic} is not finite; if the driver leaves velocities out, set "
+                     "'ros.state.velocity: differentiated'")
+    elif robot.kind == "arm":
+        found += _of_joints(robot, seen.state.joint_position[0])
+    elif 1.0 - 2.0 * float((seen.state.quaternion[0, 1:3] ** 2).sum()) < 0.0:
+        found.append("the drone is upside down; if it is not, 'ros.state.frame' is wrong (enu_flu, ned_frd)")
+    return found
+
+
+def _of_joints(robot: RobotDescription, q: np.ndarray) -> list[str]:
+    beyond = np.maximum(robot.position_low - q, q - robot.position_high)
+    k = int(np.argmax(beyond))
+    if beyond[k] <= _OUTSIDE:
+        return []
+    text = (f"{robot.joint_names[k]} is at {q[k]:.4g}, outside [{robot.position_low[k]:.4g}, "
+            f"{robot.position_high[k]:.4g}]")
+    radians = np.radians(q)
+    if ((robot.position_low <= radians) & (radians <= robot.position_high)).all():
+        text += "; the driver seems to speak degrees ('scale: 1 deg' in its ros section)"
+    return [text]
+
+
+def _of_commands(command: CommandTopic, seen: Seen) -> list[str]:
+    found = []
+    if not seen.takers:
+        needs = f"; the driver needs: {command.needs}" if command.needs else ""
+        found.append(f"nobody takes commands on {command.topic} ({command.type}){needs}")
+    if seen.rivals > 0:
+        found.append(f"{seen.rivals} other node(s) publish on {command.topic}; end whoever else commands this robot")
+    return found
