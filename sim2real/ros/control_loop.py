@@ -146,7 +146,8 @@ class ControlLoop:
 
     def _decide(self, state: RobotState, now: float) -> Decision:
         """The next set point, of one of the policy's periods."""
-        goal = self._goals.next(now)
+        # a new goal begins from a state that can be used
+        goal = self._goals.next(now) if state.is_finite()[0] else None
         if goal is not None:
             self._start(state, goal, now)
         if self._stop_cause and not self._stopping:

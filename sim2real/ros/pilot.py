@@ -37,6 +37,7 @@ class Pilot:
         self._goal = np.zeros(0)
         self._hold: PositionHold | None = None
         self._since = self._near_since = 0.0
+        self._good: RobotState | None = None  # the last state of an approach that was finite
 
     @property
     def command(self) -> np.ndarray:
@@ -54,7 +55,7 @@ class Pilot:
 
     def start(self, state: RobotState, goal: np.ndarray, now: float) -> None:
         """Pursue ``goal`` (G,) from the measured ``state``; the first call starts from rest there."""
-        self._goal = np.asarray(goal, float)
+        self._goal, self._good = np.asarray(goal, float), state
         if self._drone and not self._near(state):
             position, _, yaw = self._task.reference(self._goal[None], np.zeros(1))
             # a stream that runs already goes on from its last command
@@ -69,17 +70,19 @@ class Pilot:
     def stop(self, state: RobotState, cause: str) -> None:
         """Come to rest: from the next step an arm brakes and a drone comes down."""
         if self._hold is not None:
-            self._take_over(state)
+            self._take_over(state if state.is_finite()[0] else self._good)
         self._runner.stop(cause)
 
     def step(self, state: RobotState, now: float) -> Decision:
         """The command for the period that begins at ``now`` [s]."""
         if self._hold is not None:
             age = now - float(state.time[0])
-            usable = age <= HOLD_AGE and bool(state.is_finite()[0])
-            if usable and not self._arrived(state, now):
+            finite = bool(state.is_finite()[0])
+            if finite:
+                self._good = state
+            if age <= HOLD_AGE and finite and not self._arrived(state, now):
                 return self._approach(state, age)
-            self._take_over(state)  # a state that cannot be used is for the runner to judge
+            self._take_over(self._good)  # a state that cannot be used is for the runner to judge
         return self._runner.step(state, now)
 
     def _approach(self, state: RobotState, age: float) -> Decision:

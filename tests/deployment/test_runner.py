@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from sim2real.deployment.envelope import Envelope, EnvelopeLimits
 from sim2real.deployment.runner import Runner
 from sim2real.deployment.safety import CommandFilter, count_violations
 from sim2real.errors import DeploymentError
@@ -249,3 +250,59 @@ def test_a_drone_that_stops_comes_down_slowly(drone_bundle):
     state.linear_velocity[:, 2] = -0.6  # seen again, and falling faster than wanted
     assert drive(runner, state, 5, start=62, period=0.02)[-1].command[0, 0] > hover
     assert (np.abs(blind[-1].command[0, 1:]) < 0.01).all()  # level by then
+
+
+# ---------------------------------------------------------------------- the envelope
+def enveloped(bundle, q=None, goal=GOAL, **limits):
+    envelope = Envelope(bundle.robot, dataclasses.replace(EnvelopeLimits.from_robot(bundle.robot), **limits),
+                        command_limits=bundle.limits)
+    runner, state = Runner(bundle, envelope=envelope), rest_state(bundle)
+    if q is not None:
+        state.joint_position[:] = q
+    runner.reset(state, goal)
+    return runner, state, envelope
+
+
+def test_a_policy_that_drives_into_the_ground_is_stopped_above_it(arm_bundle):
+    """Shoulder down at full speed: STOP, latched, and the clearance is kept to where braking ends."""
+    down = with_policy(arm_bundle, lambda observation: np.array([[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]]))
+    runner, state, envelope = enveloped(down, clearance=0.03)
+    decisions = drive(runner, state, 150)
+    assert decisions[-1].mode[0] == "STOP"
+    assert "30.0 mm are kept" in decisions[-1].cause[0] and runner.at_rest.all()
+    gaps = [envelope.capsules.clearance(d.command[0]).distance for d in decisions]
+    assert min(gaps) >= 0.028  # looked at five places on the way to rest: 2 mm between them
+    assert count_violations(stream(decisions, rest_state(down).joint_position), down.limits, PERIOD) == 0
+    plain = Runner(down)  # without an envelope it goes through the floor
+    state = rest_state(down)
+    plain.reset(state, GOAL)
+    assert min(envelope.capsules.clearance(d.command[0]).distance for d in drive(plain, state, 150)) < 0.0
+
+
+def test_joints_stay_off_their_limits_by_the_margin(arm_bundle):
+    turn = with_policy(arm_bundle, lambda observation: np.array([[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]]))
+    runner, state, _ = enveloped(turn, low=np.full(3, -np.inf), high=np.full(3, np.inf))
+    decisions = drive(runner, state, 400)
+    assert all(d.mode[0] == "ACTIVE" for d in decisions)
+    assert decisions[-1].command[0, 0] == pytest.approx(turn.robot.position_high[0] - 0.1, abs=1e-6)
+
+
+def test_a_measured_state_outside_latches_a_stop(arm_bundle):
+    runner, state, _ = enveloped(arm_bundle)
+    drive(runner, state, 3)
+    state.joint_position[0, 2] = arm_bundle.robot.position_high[2] - 0.01  # somebody pushed it
+    decision, = drive(runner, state, 1, start=3)
+    assert decision.mode[0] == "STOP" and decision.cause[0].startswith("measured: ")
+
+
+def test_a_drone_beyond_its_geofence_comes_down(drone_bundle):
+    runner, state, envelope = enveloped(drone_bundle, goal=np.array([0.0, 0.0, 1.0, 0.0]))
+    assert drive(runner, state, 2, period=0.02)[-1].mode[0] == "ACTIVE"
+    state.position[0, 0] = envelope.limits.high[0] + 0.1
+    decision, = drive(runner, state, 1, start=2, period=0.02)
+    assert decision.mode[0] == "STOP" and "geofence" in decision.cause[0]
+
+
+def test_an_envelope_is_one_robots(arm_bundle):
+    with pytest.raises(DeploymentError, match="one robot's"):
+        Runner(arm_bundle, 2, envelope=Envelope(arm_bundle.robot))

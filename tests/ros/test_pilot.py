@@ -93,6 +93,18 @@ def test_a_stale_state_on_the_way_is_the_runners_matter(hover):
     assert modes[-1] == "HOLD"
 
 
+def test_a_state_that_is_not_finite_on_the_way_holds_and_does_not_end_the_loop(hover):
+    sim, pilot = start(hover, [1.5, -1.0, 0.7, 0.0])
+    modes = []
+    fly(hover, pilot, sim, 0.3, modes, [])
+    broken = sim.state().copy()
+    broken.position[0, 1] = np.nan
+    decision = pilot.step(broken, float(sim.time[0]))
+    assert decision.mode[0] == "HOLD" and np.isfinite(decision.command).all()
+    pilot.stop(broken, "asked to stop")
+    assert pilot.step(broken, float(sim.time[0]) + 0.01).mode[0] == "STOP"
+
+
 def test_an_arms_policy_takes_over_where_the_arm_is(reach):
     state = RobotState.zeros(1, 6)
     state.joint_position[0] = reach.robot.home
