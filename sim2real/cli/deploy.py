@@ -33,6 +33,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                              "Without it the node waits, configured, for the service ~/arm and its activation")
     parser.add_argument("--managed", action="store_true",
                         help="leave all life cycle transitions to others, as launch files do")
+    parser.add_argument("--require-guard", action="store_true",
+                        help="refuse to move unless `sim2real guard` watches (always so with a velocity interface)")
     parser.add_argument("--realtime", type=int, default=0, metavar="P",
                         help="run the control loop under SCHED_FIFO with priority P (1 to 99), memory locked")
     parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
@@ -48,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
     from sim2real.cli.output import note, print_json, say
     from sim2real.deployment.bundle import load_bundle
+    from sim2real.deployment.heartbeat import Heartbeat, robot_key
     from sim2real.errors import BadInputError
     from sim2real.robots import load_robot
     from sim2real.ros.context import RosContext, StopSignal, import_ros
@@ -57,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.ros.policy_node import PolicyNode
     from sim2real.ros.profiles import RosProfile
     from sim2real.ros.robot_match import check_same_robot
+    from sim2real.ros.watched import Watched
 
     for name in ("duration", "goal_timeout", "wait"):
         if getattr(args, name) is not None and not getattr(args, name) > 0.0:
@@ -79,7 +83,12 @@ def run(args: argparse.Namespace) -> int:
                                            "interface": command.topic})
             stack.callback(recorder.close)
         ros = stack.enter_context(RosContext(f"{NODE}_io", args.ros_args, args.domain_id))
-        node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder, wait=args.wait, priority=args.realtime)
+        rate = command.rate or 1.0 / bundle.task.control_period
+        key = robot_key(robot.name, ros.context.get_domain_id(), ros.node.get_namespace())
+        page = stack.enter_context(Heartbeat.create(key, bundle.task.command_size, period=1.0 / rate))
+        watched = Watched(page, args.require_guard or command.quantity == "velocity")
+        node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder, wait=args.wait, watched=watched,
+                          priority=args.realtime)
         if not args.json:
             say(f"{bundle.task.name} on {robot.name}: {profile.state.topic} -> {command.topic}")
             if not args.arm and not args.managed:

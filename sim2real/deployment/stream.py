@@ -44,7 +44,7 @@ class CommandStream:
         self._weights = time ** np.arange(4) @ _BASIS if self.ticks > 1 else np.array([[0.0, 0.0, 0.0, 1.0]])
         self._points = np.zeros((4, 0))
         self._count = self.ticks
-        self._command = self._before = np.zeros(0)
+        self._command = self._before = self._earlier = np.zeros(0)
 
     @property
     def due(self) -> bool:
@@ -62,6 +62,11 @@ class CommandStream:
         return (self._command - self._before) / self.tick_period
 
     @property
+    def acceleration(self) -> np.ndarray:
+        """Its second rate of change, shape (C,)."""
+        return (self._command - 2.0 * self._before + self._earlier) / self.tick_period**2
+
+    @property
     def at_rest(self) -> bool:
         """Whether the stream stands still and will as long as the set points do."""
         return bool((self._points == self._points[-1]).all() and (self._command == self._before).all())
@@ -70,7 +75,7 @@ class CommandStream:
         """Start at rest at ``command`` (C,)."""
         self._points = np.tile(np.asarray(command, float), (4, 1))
         self._count = self.ticks
-        self._command = self._before = self._points[0].copy()
+        self._command = self._before = self._earlier = self._points[0].copy()
 
     def push(self, set_point: np.ndarray) -> None:
         """The set point (C,) of the period that begins now.
@@ -95,6 +100,7 @@ class CommandStream:
             raise BadInputError("the stream needs a new set point; push one")
         # differences from the newest: at rest they are zero, and the command is the set point to the last bit
         newest = self._points[-1]
-        self._before, self._command = self._command, newest + self._weights[self._count] @ (self._points - newest)
+        self._earlier, self._before = self._before, self._command
+        self._command = newest + self._weights[self._count] @ (self._points - newest)
         self._count += 1
         return self._command.copy()

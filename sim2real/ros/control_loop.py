@@ -22,6 +22,7 @@ from sim2real.ros.goals import GoalSequence
 from sim2real.ros.landing import Ending
 from sim2real.ros.log import Recorder
 from sim2real.ros.timing import Deadlines, realtime
+from sim2real.ros.watched import TAKEN_OVER, Watched
 from sim2real.types import RobotState
 
 _FRESH, _SHIFT = 0.0015, 0.0005  # [s]: age of a slow driver's state at a tick that is aimed at, and the step towards it
@@ -40,6 +41,7 @@ class ControlLoop:
         unlock: Whether the vehicle wants one command of zeros before anything else.
         figures: Where to count.
         recorder: Where to log, or None.
+        watched: The guard's eye on it, or None.
         priority: Ask for SCHED_FIFO of this priority, 0: no.
 
     Attributes:
@@ -51,9 +53,10 @@ class ControlLoop:
 
     def __init__(self, bundle: Bundle, goals: GoalSequence, latest: Callable[[], RobotState | None],
                  send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, follow: bool, unlock: bool,
-                 figures: Figures, recorder: Recorder | None = None, priority: int = 0):
+                 figures: Figures, recorder: Recorder | None = None, watched: Watched | None = None,
+                 priority: int = 0):
         self._goals, self._latest, self._publish, self._recorder = goals, latest, send, recorder
-        self._follow, self._unlock, self._priority = follow, unlock, priority
+        self._follow, self._unlock, self._watched, self._priority = follow, unlock, watched, priority
         self._open_ended = goals.finished
         self._drive, self._transcript = Drive(bundle, rate), Transcript()
         self._log(self._transcript.made(rate))
@@ -97,6 +100,8 @@ class ControlLoop:
         if self._begin(deadlines):
             while self._tick(deadlines):
                 pass
+            if self._watched is not None and self.fault != TAKEN_OVER:
+                self._watched.ended(self._drive.stream)
 
     def _begin(self, deadlines: Deadlines) -> bool:
         """Wait for a goal, unlock the vehicle, start the runner at rest where the robot is."""
@@ -113,6 +118,8 @@ class ControlLoop:
         return True
 
     def _start(self, state: RobotState, goal: np.ndarray, now: float) -> None:
+        if self._watched is not None:
+            self._watched.begin()
         self._drive.start(state, goal, now)
         self._log(self._transcript.started(state, goal, now))
 
@@ -129,6 +136,11 @@ class ControlLoop:
         thought = time.monotonic()
         before = self._drive.stream.command
         command = self._drive.tick()
+        if self._watched is not None and (why := self._watched.sending(self._drive.stream, now)):
+            self.fault = self.fault or why
+            self.stop(why)
+            if why == TAKEN_OVER:
+                return False
         self._publish(command, before)
         sent = time.monotonic()
         self.figures.command(command)

@@ -28,6 +28,7 @@ from sim2real.ros.messages import CommandWriter, StateReader
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.report import Report
 from sim2real.ros.timing import prefer_this_process
+from sim2real.ros.watched import Watched
 from sim2real.types import RobotState
 
 NAME = "sim2real_policy"
@@ -52,6 +53,7 @@ class PolicyNode:
         goals: What to do; with none, goals come from the topic ``~/goal``.
         recorder: Where to log, or None.
         wait: How long to wait for the driver when configuring in [s].
+        watched: The guard's eye on it, or None.
         priority: SCHED_FIFO priority of the control loop, 0: an ordinary thread.
 
     Attributes:
@@ -61,9 +63,10 @@ class PolicyNode:
 
     def __init__(self, ros: RosContext, bundle: Bundle, robot: RobotDescription, profile: RosProfile,
                  command: CommandTopic, goals: GoalSequence, recorder: Recorder | None = None, *, wait: float = 10.0,
-                 priority: int = 0):
+                 watched: Watched | None = None, priority: int = 0):
         self._ros, self._bundle, self._robot, self._profile, self._command = ros, bundle, robot, profile, command
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
+        self._watched = watched
         self._period = bundle.task.control_period
         self._rate = command.rate or 1.0 / self._period
         self._reader = StateReader(robot, profile)
@@ -151,7 +154,7 @@ class PolicyNode:
         self._loop = ControlLoop(self._bundle, self._goals, lambda: self._latest, self._send, rate=self._rate,
                                  follow=not self._fast and self._rate * self._period < 1.5,
                                  unlock=self._profile.unlock, figures=self.figures, recorder=self._recorder,
-                                 priority=self._priority)
+                                 watched=self._watched, priority=self._priority)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: the collector need not look at it in the loop
         self._event("active")
@@ -207,9 +210,11 @@ class PolicyNode:
         return closed
 
     def _look(self) -> list[str]:
-        others = self._ros.node.count_publishers(self._command.topic) - 1
+        guards = 0 if self._watched is None else self._watched.guards
+        others = self._ros.node.count_publishers(self._command.topic) - 1 - guards
         seen = gates.Seen(self._latest, time.monotonic(), list(self._received), self._takers(), others, self._rejected)
-        return gates.closed(self._robot, self._profile, self._command, seen)
+        closed = gates.closed(self._robot, self._profile, self._command, seen)
+        return closed if self._watched is None else [*closed, *self._watched.closed()]
 
     def _missing(self) -> str:
         state, name = self._profile.state, self._bundle.robot.name

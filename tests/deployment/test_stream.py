@@ -107,3 +107,12 @@ def test_misuse_is_said():
     for period, rate in ((0.0, 1.0), (1.0, np.inf), (np.nan, 1.0)):
         with pytest.raises(BadInputError, match="over zero"):
             CommandStream(period, rate)
+
+
+def test_velocity_and_acceleration_are_differences_of_the_commands():
+    stream = CommandStream(POLICY, 500.0)
+    stream.reset(HOME)
+    commands = run(stream, wandering(np.random.default_rng(2), 10))
+    h = stream.tick_period
+    np.testing.assert_allclose(stream.velocity, (commands[-1] - commands[-2]) / h)
+    np.testing.assert_allclose(stream.acceleration, (commands[-1] - 2 * commands[-2] + commands[-3]) / h**2)

@@ -1,0 +1,56 @@
+"""The runner's side of the guard: it says what it sends, stops when the guard is gone, and never sends after it."""
+
+from __future__ import annotations
+
+import time
+
+from sim2real.deployment.heartbeat import DISARMED, MOVING, Heartbeat
+from sim2real.deployment.stream import CommandStream
+
+TAKEN_OVER = "the guard has taken the robot over from this process; start it anew"
+GONE = "the guard is gone"
+
+
+class Watched:
+    """A heartbeat as the control loop and the gates use it.
+
+    Args:
+        heartbeat: The runner's end of the page that it shares with the guard.
+        required: Whether the robot may move only while a guard lives; without, one that lives at the start has to
+            stay.
+    """
+
+    def __init__(self, heartbeat: Heartbeat, required: bool):
+        self._heartbeat, self._required = heartbeat, required
+        self._watching = False
+
+    @property
+    def guards(self) -> int:
+        """How many guards there are: 0 or 1."""
+        return int(self._heartbeat.guard_alive(time.monotonic()))
+
+    def closed(self) -> list[str]:
+        """The gates that are not green."""
+        if self._heartbeat.taken_over:
+            return [TAKEN_OVER]
+        return ["no guard watches this process: start `sim2real guard` for the same robot, interface and ROS domain"
+                ] if self._required and not self.guards else []
+
+    def begin(self) -> None:
+        """An activation begins: a guard that is there now has to stay."""
+        self._watching = bool(self.guards)
+
+    def sending(self, stream: CommandStream, now: float) -> str:
+        """Tell the guard of the command of ``stream`` that is about to leave.
+
+        Returns:
+            Why it must not leave, or why to stop after it, "" if neither.
+        """
+        if self._heartbeat.taken_over:
+            return TAKEN_OVER
+        self._heartbeat.runner_beat(now, MOVING, stream.command, stream.velocity, stream.acceleration)
+        return GONE if self._watching and not self._heartbeat.guard_alive(now) else ""
+
+    def ended(self, stream: CommandStream) -> None:
+        """The robot is at rest and nothing more is sent."""
+        self._heartbeat.runner_beat(time.monotonic(), DISARMED, stream.command, 0.0 * stream.command)
