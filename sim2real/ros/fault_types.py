@@ -112,6 +112,10 @@ class Fault(BaseModel):
         """Whether commands come through to the robot while it acts."""
         return True
 
+    def mutes(self, topic: str) -> bool:
+        """Whether a topic beside the state says nothing while it acts."""
+        return False
+
     def check(self, robot: RobotDescription, profile: RosProfile) -> None:
         """Raise BadInputError where its parameters do not fit the robot."""
 

@@ -36,8 +36,8 @@ FAULTS: dict[str, type[Fault]] = {
     "quaternion_norm": drone.QuaternionNorm,
     "blocked_joint": robot_.BlockedJoint, "e_stop": robot_.EStop, "speed_scaling": robot_.SpeedScaling,
     "payload": robot_.Payload, "rotor_loss": robot_.RotorLoss, "parameter": robot_.Parameter,
-    "restart": robot_.Restart, "link_loss": robot_.LinkLoss, "switch_controller": robot_.SwitchController,
-    "rival": robot_.Rival,
+    "restart": robot_.Restart, "mute": robot_.Mute, "link_loss": robot_.LinkLoss,
+    "switch_controller": robot_.SwitchController, "rival": robot_.Rival,
 }
 _NAMES = {kind: name for name, kind in FAULTS.items()}
 _LARGEST_FILE = 1_000_000  # bytes
@@ -143,6 +143,10 @@ class Rehearsal:
     def takes_commands(self) -> bool:
         """Whether commands reach the robot."""
         return all(fault.takes_commands for fault, _ in self._active)
+
+    def mutes(self, topic: str) -> bool:
+        """Whether a topic beside the state says nothing."""
+        return any(fault.mutes(topic) for fault, _ in self._active)
 
     def start(self, now: float) -> None:
         """The twin starts at ``now`` [s] (monotonic)."""

@@ -177,6 +177,21 @@ class Restart(JointFault):
         stage.plant.restart(offset, now)
 
 
+class Mute(Fault):
+    """A topic beside the state says nothing: speed scaling, whether the program runs."""
+
+    acts_on: ClassVar[str] = "state"
+    topic: str = Field(description="the topic, or the last part of its name")
+
+    def check(self, robot: RobotDescription, profile: RosProfile) -> None:
+        if not any(self.mutes(extra.topic) for extra in profile.extras):
+            known = [extra.topic.rsplit("/", 1)[-1] for extra in profile.extras]
+            raise BadInputError(unknown("topic beside the state", self.topic, known))
+
+    def mutes(self, topic: str) -> bool:
+        return self.topic in (topic, topic.rsplit("/", 1)[-1])
+
+
 class LinkLoss(Fault):
     """Commands do not reach the robot."""
 

@@ -65,7 +65,7 @@ class TwinNode:
             serve_controllers(ros, self._controllers)
         else:
             serve_offboard(ros, profile, plant)
-        self._extras = [self._extra(extra) for extra in profile.extras]
+        self._extras = [(extra.topic, self._extra(extra)) for extra in profile.extras]
         self._thread = threading.Thread(target=self._guarded, name="twin", daemon=True)
 
     def run(self, stop: StopSignal, duration: float | None = None,
@@ -150,8 +150,9 @@ class TwinNode:
             for message in self._rehearsal.outgoing(self._writer.write(self._plant.measured(), time.time())):
                 self._publisher.publish(message)
                 self.published += 1
-            for extra in self._extras:
-                extra(due)
+            for topic, tick in self._extras:
+                if not self._rehearsal.mutes(topic):
+                    tick(due)
         self._rehearsal.end()
 
     def _receive(self, points: Points | None, now: float, quantity: str) -> None:
@@ -177,5 +178,4 @@ class TwinNode:
                 last, said = now if now - last >= 2.0 * period else last + period, value
                 publisher.publish(kind(data=value))
 
-        tick(time.monotonic())
         return tick

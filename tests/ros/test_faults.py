@@ -13,6 +13,7 @@ from sim2real.resources import data_path
 from sim2real.ros.faults import FAULTS, Rehearsal, catalogue, load_faults
 
 NEEDED = {"late": {"delay": 0.1}, "stamp_offset": {"by": 1.0}, "payload": {"mass": 1e-3},
+          "mute": {"topic": "robot_program_running"},
           "parameter": {"name": "payload_mass", "value": 1e-3}, "switch_controller": {"interface": "joint_trajectory"}}
 
 
@@ -28,6 +29,8 @@ def test_every_fault_of_the_catalogue_can_be_written_with_what_it_needs_alone(tm
     assert row["description"] and row["acts_on"] in ("state", "robot", "commands")
     assert all(parameter["meaning"] for parameter in row["parameters"].values())
     for kind, robot in (("arm", "ur5e"), ("drone", "x500")):
+        if name == "mute" and kind == "drone":
+            continue  # MAVROS' profile has no topic beside the state
         path = write(tmp_path, {"at": "1 s", "for": "2500 ms", "fault": name, **NEEDED.get(name, {})})
         if kind in row["robots"]:
             (fault,) = load(path, robot)
@@ -108,7 +111,7 @@ ANY = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.
 KEYS = st.sampled_from(["at", "for", "since", "share", "burst", "joint", "delay", "by", "mass", "rate", "to", "field"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(name=st.sampled_from(sorted(FAULTS)), content=st.dictionaries(KEYS, ANY, max_size=5))
 def test_whatever_stands_in_a_file_is_a_fault_or_one_line(tmp_path_factory, name, content):
     path = write(tmp_path_factory.mktemp("f"), {"at": 1.0, **content, "fault": name})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import yaml
 from rehearse import stage_of, state_at, write
 
 from sim2real.errors import BadInputError
 from sim2real.parameters import ParameterSpace
+from sim2real.resources import data_path
 from sim2real.robots import load_robot
 from sim2real.ros.context import message_class
 from sim2real.ros.faults import Rehearsal, load_faults
@@ -235,6 +237,20 @@ def test_times_count_from_the_first_command_where_asked(twin):
     assert (silent[0], silent[-1]) == pytest.approx((0.602, 0.7), abs=0.0021)
 
 
+@pytest.mark.parametrize(("file", "robot", "command"), [("example.yaml", "so101", None),
+                                                        ("drone.yaml", "crazyflie", np.zeros(4))])
+def test_the_example_files_run_to_their_end(twin, file, robot, command):
+    entries = yaml.safe_load((data_path("assets") / "faults" / file).read_text())
+    t = twin(*entries, robot=robot, engine="mujoco" if robot == "so101" else "quadrotor")
+    seen = set()
+    for _ in range(230):
+        t.run(t.now + 0.1, t.robot.home if command is None else command)
+        seen.update(t.rehearsal.active)
+    assert seen == {row["fault"] for row in entries} and t.rehearsal.begun == len(entries)
+    assert t.rehearsal.active == () and t.plant.running and t.plant.speed_scaling == 1.0
+    assert t.plant.true_state().is_finite().all()
+
+
 @pytest.mark.parametrize(("robot", "parameters", "line"), [
     ("ur5e", {"fault": "payload", "mass": "-1 kg"}, "must not be negative"),
     ("ur5e", {"fault": "payload", "mass": "1 t"}, "unknown unit"),
@@ -246,6 +262,7 @@ def test_times_count_from_the_first_command_where_asked(twin):
     ("ur5e", {"fault": "speed_scaling", "to": "120 %"}, "expected a share of 0 to 1"),
     ("ur5e", {"fault": "switch_controller", "interface": "joint_trajectry"}, "did you mean joint_trajectory"),
     ("ur5e", {"fault": "switch_controller"}, "field 'interface' is missing"),
+    ("ur5e", {"fault": "mute", "topic": "speed_scalling"}, "unknown topic beside the state 'speed_scalling'; did you"),
     ("ur5e", {"fault": "rival", "interface": "x"}, "unknown command interface"),
     ("ur5e", {"fault": "rival", "rate": 0}, "must be over zero"),
     ("ur5e", {"fault": "rotor_loss"}, "it is for drones, ur5e is not one"),
