@@ -35,8 +35,10 @@ PYBULLET = ["pybullet>=3.2.6"]  # wheels up to Python 3.11; for later ones pip b
 ROS = [f'{package}; python_version < "3.14"' for package in (
     "ros-rclpy[fastrtps]>=9.1", "ros-std-msgs", "ros-sensor-msgs", "ros-geometry-msgs", "ros-trajectory-msgs",
     "ros-diagnostic-msgs", "ros-std-srvs", "ros-nav-msgs")]
+CAMERAS = ["opencv-python-headless>=4.8"]
 PLOTS = ["matplotlib>=3.8", "pillow>=10"]
-DEV = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6", "setuptools>=68", "wheel>=0.42", *PLOTS]
+DEV = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6", "setuptools>=68", "wheel>=0.42", *PLOTS,
+       *CAMERAS]
 
 
 def data_files_of(kind: str) -> list[Path]:
@@ -124,7 +126,7 @@ setup(
     install_requires=["numpy>=1.24", "pyyaml>=6", "pydantic>=2.5", "rich>=13"],
     extras_require={
         "mujoco": MUJOCO, "train": TRAIN, "pybullet": PYBULLET, "ros": ROS, "deploy": DEPLOY, "plots": PLOTS,
-        "dev": DEV, "all": [*TRAIN, *PYBULLET, *ROS, *DEPLOY, *PLOTS],
+        "cameras": CAMERAS, "dev": DEV, "all": [*TRAIN, *PYBULLET, *ROS, *DEPLOY, *PLOTS, *CAMERAS],
     },
     entry_points={
         "console_scripts": [f"{NAME} = {NAME}.cli:main"],

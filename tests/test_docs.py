@@ -158,6 +158,17 @@ def test_yaml_is_yaml(snippet):
     assert yaml.safe_load(snippet.text) is not None
 
 
+@pytest.mark.parametrize("snippet", [s for s in _of("yaml") if "fault:" in s.text], ids=str)
+def test_lists_of_faults_are_taken(snippet, tmp_path):
+    from sim2real.robots import load_robot
+    from sim2real.ros.faults import load_faults
+    from sim2real.ros.profiles import RosProfile
+
+    (tmp_path / "faults.yaml").write_text(snippet.text)
+    robot = load_robot("ur5e")
+    assert load_faults(tmp_path / "faults.yaml", robot, RosProfile.for_robot(robot))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page):
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -20,7 +20,7 @@ from sim2real.errors import Sim2RealError, unknown
 
 # Kept here, not read from the modules, so that help imports none of them.
 VERBS = {
-    "list": "robots, tasks, engines and parameters that there are",
+    "list": "robots, tasks, engines, parameters and faults that there are",
     "doctor": "what works on this machine, and how to mend what does not",
     "train": "train a policy in simulation, randomized by default",
     "evaluate": "run a bundle zero-shot on twins and report success, errors and failures",
@@ -36,7 +36,7 @@ VERBS = {
 EXTRAS = {
     "torch": "train", "stable_baselines3": "train", "tensorboard": "train", "onnx": "train", "mujoco": "mujoco",
     "gymnasium": "mujoco", "pybullet": "pybullet", "pybullet_data": "pybullet", "rclpy": "ros",
-    "onnxruntime": "deploy", "mcap": "deploy", "matplotlib": "plots", "PIL": "plots",
+    "onnxruntime": "deploy", "mcap": "deploy", "matplotlib": "plots", "PIL": "plots", "cv2": "cameras",
 }
 # Verbs that need more than the one module that happened to be missing first.
 VERB_EXTRAS = {"train": "train", "export": "train", "demo": "all"}

@@ -22,15 +22,19 @@ ROBOT_SIDE: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
                ("", "mujoco", "pybullet", "quadrotor")),
     "seed": ("0", "Which twin is drawn.", None),
     "parameters": ("", "YAML file with the twin's parameters; empty draws them from the seed.", None),
+    "interface": ("", "Command interface of the robot's ros section; empty takes the first.", None),
+    "faults": ("", "YAML file with faults that the twin rehearses.", None),
     "defects": ("default", "Defects that the twin may have: default, none, or names joined by commas.", None),
 }
 POLICY: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
     "policy": ("", "Policy bundle (.s2r).", None),
     "robot": ROBOT_SIDE["robot"],
-    "interface": ("", "Command interface of the robot's ros section; empty takes the first.", None),
+    "interface": ROBOT_SIDE["interface"],
     "goal": ("", "One goal 'x,y,z' in [m]; empty waits for goals on the topic ~/goal.", None),
     "goals": ("", "YAML file with a list of goals.", None),
     "sample": ("", "How many goals to draw from the task's own distribution.", None),
+    "guard": ("true", "Whether a guard is started too: a process that stops the robot when the policy's dies. Without "
+              "it the policy does not move.", ("true", "false")),
     "arm": ("false", "true: your word that the robot has room; it drives at once and ends with it. false: it waits for "
             "the service ~/arm and for its activation.", ("true", "false")),
     "duration": ("", "Stop after this many seconds; empty runs until the goals are done.", None),
@@ -54,7 +58,8 @@ def options(values: dict[str, str], names: dict[str, str]) -> list[str]:
 
 def twin_arguments(values: dict[str, str]) -> list[str]:
     """Command line of ``sim2real twin``."""
-    flags = {"engine": "--engine", "seed": "--seed", "parameters": "--parameters", "defects": "--defects"}
+    flags = {"engine": "--engine", "seed": "--seed", "parameters": "--parameters", "defects": "--defects",
+             "interface": "--interface", "faults": "--faults"}
     return ["twin", values["robot"], *options(values, flags)]
 
 
@@ -65,8 +70,13 @@ def deploy_arguments(values: dict[str, str]) -> list[str]:
     flags = {"robot": "--robot", "interface": "--interface", "goals": "--goals", "sample": "--sample",
              "duration": "--duration", "log": "--log"}
     goal = [f"--goal={values['goal']}"] if values.get("goal") else []  # a goal may begin with a minus
-    arm = ["--arm"] if values.get("arm") == "true" else []
-    return ["deploy", values["policy"], *options(values, flags), *goal, *arm]
+    switches = [flag for name, flag in (("guard", "--require-guard"), ("arm", "--arm")) if values.get(name) == "true"]
+    return ["deploy", values["policy"], *options(values, flags), *goal, *switches]
+
+
+def guard_arguments(values: dict[str, str]) -> list[str]:
+    """Command line of ``sim2real guard``."""
+    return ["guard", "--robot", values["robot"], *options(values, {"interface": "--interface"})]
 
 
 def driver_arguments(values: dict[str, str]) -> tuple[str, str, dict[str, str]]:
@@ -97,7 +107,7 @@ def robot_side(context: Any, **_: Any) -> list[Any]:
 
 
 def policy_side(context: Any, *, ends_all: bool = False, **_: Any) -> list[Any]:
-    """The policy node; with ``ends_all`` everything else is shut down when it ends."""
+    """The policy node and its guard, which ends with it; with ``ends_all`` everything else is shut down then too."""
     from launch.actions import RegisterEventHandler, Shutdown
     from launch.event_handlers import OnProcessExit
     from launch_ros.actions import Node
@@ -105,7 +115,10 @@ def policy_side(context: Any, *, ends_all: bool = False, **_: Any) -> list[Any]:
     # it brakes or lands before it goes: give it the time
     node = Node(package="sim2real", executable="sim2real", arguments=deploy_arguments(context.launch_configurations),
                 output="screen", sigterm_timeout="30", sigkill_timeout="10")
-    if not ends_all:
+    guarded = context.launch_configurations["guard"] == "true"
+    guard = [Node(package="sim2real", executable="sim2real", arguments=guard_arguments(context.launch_configurations),
+                  output="screen", sigterm_timeout="30", sigkill_timeout="10")] if guarded else []
+    if not ends_all and not guarded:
         return [node]
     done = OnProcessExit(target_action=node, on_exit=[Shutdown(reason="the policy node has ended")])
-    return [node, RegisterEventHandler(done)]
+    return [*guard, node, RegisterEventHandler(done)]

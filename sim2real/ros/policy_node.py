@@ -134,11 +134,11 @@ class PolicyNode:
     def configure(self) -> str:
         """Wait for the driver, check what arrives, warm the policy up."""
         end = time.monotonic() + self._wait
-        while self._latest is None or not self._takers():
+        while self._latest is None or not self._takers() or (self._watched is not None and self._watched.closed()):
             if self._stop is not None and self._stop.is_set:
                 return "asked to stop"
             if time.monotonic() > end:
-                return self._missing()
+                return self._missing() if self._latest is None or not self._takers() else "; ".join(self._closed())
             time.sleep(0.02)
         for _ in range(_WARM_UP):
             self._bundle.policy(np.zeros((1, self._bundle.task.builder(1).size), np.float32))

@@ -45,7 +45,7 @@ def test_names_in_a_launch_file_exist(file):
 def test_nodes_are_of_this_package_and_its_console_script():
     tree = ast.parse(Path(launching.__file__).read_text())
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Node"]
-    assert len(nodes) == 2
+    assert len(nodes) == 3
     for node in nodes:
         given = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
         assert (given["package"], given["executable"]) == ("sim2real", "sim2real")

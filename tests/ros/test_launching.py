@@ -40,7 +40,9 @@ def test_deploy_command_line():
 
 def test_empty_arguments_are_left_out():
     arguments = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r"))
-    assert arguments == ["deploy", "p.s2r", "--robot", "ur5e"]
+    assert arguments == ["deploy", "p.s2r", "--robot", "ur5e", "--require-guard"]
+    alone = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", guard="false"))
+    assert alone == ["deploy", "p.s2r", "--robot", "ur5e"]
     armed = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", arm="true"))
     assert armed == [*arguments, "--arm"] and parse(deploy, armed[1:]).arm
     with pytest.raises(RobotDescriptionError, match="launch argument 'policy' is missing"):
@@ -66,3 +68,16 @@ def test_every_argument_is_described_and_engines_are_real():
     assert set(launching.ROBOT_SIDE["engine"][2]) - {""} == set(list_engines())
     assert launching.ROBOT_SIDE["robot"][0] in list_robots()
     assert launching.ROBOT_SIDE["hardware"][2] == ("twin", "real")
+
+
+def test_guard_command_line():
+    from sim2real.cli import guard
+
+    arguments = launching.guard_arguments(defaults(launching.POLICY, interface="forward_velocity"))
+    parsed = parse(guard, arguments[1:])
+    assert arguments[0] == "guard" and (parsed.robot, parsed.interface) == ("ur5e", "forward_velocity")
+
+
+def test_the_twin_gets_the_interface_and_its_faults():
+    arguments = launching.twin_arguments(defaults(launching.ROBOT_SIDE, interface="joint_trajectory", faults="f.yaml"))
+    assert arguments[-4:] == ["--interface", "joint_trajectory", "--faults", "f.yaml"]

@@ -1,0 +1,202 @@
+"""What a control step costs, beside what ROS 2 itself costs, and how punctual the loop is.
+
+    python -m benchmarks.latency --json
+
+- step: a measured state in, a set point and a message out, without ROS: envelope, observation, policy (ONNX), filter,
+  stream, message. The network has the size that training makes, with random numbers: they cost the same
+- ros: from a JointState that one process publishes to the command that another answers with, through DDS and the policy
+  node's own parts; echo: the same with a bare rclpy subscriber that publishes at once. By turns, in one run
+- late: how late the ticks of a 100 Hz loop on absolute deadlines are
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+
+ROBOT, STATES, COMMANDS = "ur5e", "/joint_states", "/forward_position_controller/commands"
+ARRAY, JOINTS = "std_msgs/msg/Float64MultiArray", "sensor_msgs/msg/JointState"
+GOAL = np.array([0.4, 0.2, 0.4])
+_WARM = 100
+
+
+def make_bundle(folder: Path) -> Path:
+    """A ur5e-reach bundle whose network was never trained."""
+    import torch
+    from torch import nn
+
+    from sim2real.deployment.bundle import write_bundle
+    from sim2real.tasks import load_task
+    from sim2real.tasks.observations import CLIP
+    from sim2real.training.config import PPOConfig
+    from sim2real.training.export import to_onnx
+
+    task = load_task(f"{ROBOT}-reach")
+    torch.manual_seed(0)
+    sizes = [task.builder(1).size, *PPOConfig().actor]
+    layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.Tanh())]
+    actor = types.SimpleNamespace(input_size=sizes[0], output_size=task.action_size, clip=CLIP, layers=layers,
+                                  mean=torch.zeros(sizes[0]), scale=torch.ones(sizes[0]),
+                                  head=nn.Linear(sizes[-1], task.action_size))
+    write_bundle(folder / "policy.s2r", task, to_onnx(actor), training_ranges={}, created_by="benchmarks")
+    return folder / "policy.s2r"
+
+
+class Answer:
+    """A state in, a message out: what the policy node does with one, its waiting left out."""
+
+    def __init__(self, path: Path):
+        from sim2real.deployment.bundle import load_bundle
+        from sim2real.ros.context import message_class
+        from sim2real.ros.drive import Drive
+        from sim2real.ros.messages import CommandWriter
+        from sim2real.ros.profiles import RosProfile
+
+        self.bundle = load_bundle(path)
+        robot, profile = self.bundle.robot, RosProfile.for_robot(self.bundle.robot)
+        self.drive = Drive(self.bundle, 1.0 / self.bundle.task.control_period)
+        self._writer = CommandWriter(robot, profile, profile.command(), lambda name: message_class(name)())
+        self._started = False
+
+    def __call__(self, state, now: float):
+        """The message for ``state`` at ``now`` [s]."""
+        if not self._started:
+            self.drive.start(state, GOAL, now)
+            self._started = True
+        self.drive.step(state, now)
+        before = self.drive.stream.command
+        ((_, message),) = self._writer.write(self.drive.tick(), before, now)
+        return message
+
+
+def measure_step(path: Path, count: int) -> np.ndarray:
+    """Durations in [s] of ``count`` answers."""
+    from sim2real.types import RobotState
+
+    answer, out = Answer(path), []
+    state = RobotState.zeros(1, 6)
+    gc.collect()
+    gc.disable()
+    for k in range(count + _WARM):
+        now = 0.04 * k
+        state.joint_position[:] = answer.bundle.robot.home if k == 0 else answer.drive.stream.command
+        state.time[:] = now
+        begin = time.perf_counter()
+        answer(state, now)
+        out.append(time.perf_counter() - begin)
+    gc.enable()
+    return np.array(out[_WARM:])
+
+
+def respond(kind: str, path: Path, domain: int) -> None:
+    """The other process: answer every state until killed."""
+    from sim2real.ros.context import RosContext, message_class
+    from sim2real.ros.messages import StateReader
+    from sim2real.ros.profiles import RosProfile
+
+    with RosContext(f"answers_{kind}", [], domain) as ros:
+        publisher = ros.node.create_publisher(message_class(ARRAY), COMMANDS, ros.qos("reliable"))
+        if kind == "echo":
+            message = message_class(ARRAY)(data=[0.0] * 6)
+
+            def receive(state):
+                publisher.publish(message)
+        else:
+            answer = Answer(path)
+            reader = StateReader(answer.bundle.robot, RosProfile.for_robot(answer.bundle.robot))
+
+            def receive(state):
+                now = time.monotonic()
+                publisher.publish(answer(reader.read(state, now), now))
+
+        ros.node.create_subscription(message_class(JOINTS), STATES, receive, ros.qos("best_effort"))
+        gc.collect()
+        gc.freeze()
+        while True:
+            ros.spin_once(1.0)
+
+
+def measure_ros(path: Path, domain: int, count: int, rounds: int) -> dict[str, np.ndarray]:
+    """Round trips in [s] of ``count`` states in each of ``rounds`` turns, by kind of answer."""
+    from sim2real.robots import load_robot
+    from sim2real.ros.context import RosContext, message_class
+
+    robot, trips = load_robot(ROBOT), {"echo": [], "ros": []}
+    with RosContext("driver", [], domain) as ros:
+        states = ros.node.create_publisher(message_class(JOINTS), STATES, ros.qos("reliable"))
+        answers: list[float] = []
+        ros.node.create_subscription(message_class(ARRAY), COMMANDS, lambda _: answers.append(time.perf_counter()),
+                                     ros.qos("reliable"))
+        message = message_class(JOINTS)(name=list(robot.joint_names), position=robot.home.tolist(), velocity=[0.0] * 6)
+        for _ in range(rounds):
+            for kind in trips:
+                other = subprocess.Popen([sys.executable, "-m", "benchmarks.latency", "--respond", kind, str(path),
+                                          str(domain)])
+                try:
+                    while not (states.get_subscription_count() and ros.node.count_publishers(COMMANDS)):
+                        ros.spin_once(0.05)
+                    for k in range(count + _WARM):
+                        answers.clear()
+                        begin = time.perf_counter()
+                        states.publish(message)
+                        while not answers and time.perf_counter() - begin < 0.5:
+                            ros.spin_once(0.1)
+                        if k >= _WARM and answers:
+                            trips[kind].append(answers[0] - begin)
+                        time.sleep(0.005)
+                finally:
+                    other.kill()
+                    other.wait()
+                while ros.node.count_publishers(COMMANDS):
+                    ros.spin_once(0.05)
+    return {kind: np.array(values) for kind, values in trips.items()}
+
+
+def measure_late(seconds: float) -> np.ndarray:
+    """Latenesses in [s] of a 100 Hz loop."""
+    from sim2real.ros.timing import Deadlines
+
+    deadlines, out = Deadlines(0.01), []
+    while len(out) < 100 * seconds:
+        due = deadlines.next()
+        out.append(time.monotonic() - due)
+    return np.array(out)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--bundle", type=Path, default=None, help="a ur5e-reach bundle (default: an untrained one)")
+    parser.add_argument("--count", type=int, default=2000, help="steps, and round trips of each kind in three turns")
+    parser.add_argument("--domain-id", type=int, default=100 + os.getpid() % 100)
+    parser.add_argument("--respond", nargs=3, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.respond:
+        kind, path, domain = args.respond
+        respond(kind, Path(path), int(domain))
+    with tempfile.TemporaryDirectory() as folder:
+        path = args.bundle or make_bundle(Path(folder))
+        step, late = measure_step(path, args.count), measure_late(5.0)
+        trips = measure_ros(path, args.domain_id, args.count // 6, 3)
+    row = {}
+    for name, values, unit, factor in (("step", step, "us", 1e6), ("ros", trips["ros"], "ms", 1e3),
+                                       ("echo", trips["echo"], "ms", 1e3), ("late", late, "ms", 1e3)):
+        for word, quantile in (("p50", 0.5), ("p99", 0.99)):
+            row[f"{name}_{word}_{unit}"] = round(factor * float(np.quantile(values, quantile)), 3)
+    print(json.dumps(row) if args.json else "\n".join(f"{key:14} {value:10.3f}" for key, value in row.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
