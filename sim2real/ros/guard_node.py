@@ -54,6 +54,7 @@ class GuardNode:
         at: When the guard took over in [s] (monotonic).
         detection: Age of the runner's last beat then in [s].
         rest: Time from the runner's last beat until the arm's joints were measured at rest in [s].
+        skipped: Commands of the last take-over that a busy machine left out.
     """
 
     def __init__(self, ros: RosContext, robot: RobotDescription, profile: RosProfile, command: CommandTopic,
@@ -72,7 +73,8 @@ class GuardNode:
         self._failure: BaseException | None = None
         self.mode, self.cause = WAITING, ""
         self.at = self.detection = self.rest = float("nan")
-        self.beats, self.worst_late = 0, 0.0
+        self.beats, self.worst_late, self.skipped = 0, 0.0, 0
+        self._deadlines = Deadlines(_PERIOD)
         self._connect()
         self._writer = self._writer_for(_PERIOD)
 
@@ -146,18 +148,19 @@ class GuardNode:
             self._failure = error
 
     def _loop(self) -> None:
-        deadlines, told = Deadlines(_PERIOD), 0.0
+        told = 0.0
         while not self._over():
-            due = deadlines.next()
+            due = self._deadlines.next()
             now = time.monotonic()
             self.worst_late = max(self.worst_late, now - due)
             if not self._leaving:
                 self._heartbeat.guard_beat(now)
                 self.beats += 1
             before = self.mode
-            self._tick(now)
-            if self.mode != before:
-                deadlines = Deadlines(self._action.period if self.mode == TAKING_OVER else _PERIOD)
+            self._tick(now, due)
+            if before == TAKING_OVER != self.mode:
+                self.skipped = self._deadlines.skipped
+                self._deadlines = Deadlines(_PERIOD)
             if self.mode != before or now - told > _STATUS_SECONDS:
                 told = now
                 self._publish_status(now)
@@ -170,11 +173,11 @@ class GuardNode:
         idle = self._snapshot is None or self._snapshot.state == DISARMED or not self._heartbeat.runner_exists()
         return self._ending or self.mode != WATCHING or idle
 
-    def _tick(self, now: float) -> None:
+    def _tick(self, now: float, due: float) -> None:
         self._snapshot = snapshot = self._heartbeat.read()
         on_time, self._looked = now - self._looked < _ON_TIME, now
         if self.mode == TAKING_OVER:
-            self._send(now)
+            self._send(due)
         elif self.mode == TAKEN_OVER and self._heartbeat.generation == self._lost.generation:
             self._watch_the_lost(now)
         elif snapshot is None:
@@ -205,13 +208,14 @@ class GuardNode:
         self.at, self.detection, self.rest = now, now - snapshot.beat, float("nan")
         self._action = take_over(self._robot, self._command.quantity, snapshot, self.detection)
         self._writer = self._writer_for(self._action.period)
+        self._deadlines = Deadlines(self._action.period)
         self._send(now)
 
-    def _send(self, now: float) -> None:
-        """The next command on the way to rest; the end of the take-over once there is none."""
-        self._note_rest(now)
+    def _send(self, due: float) -> None:
+        """The next command on the way to rest, due at ``due`` [s]; the end of the take-over once there is none."""
+        self._note_rest()
         # a runner that was armed and had not sent anything has left nothing in motion
-        pair = self._action.step(self._latest, now) if self._lost.state == MOVING else None
+        pair = self._action.step(self._latest, due) if self._lost.state == MOVING else None
         if pair is None:
             self.mode, self._signs = TAKEN_OVER, self._signs_of_life()
             self._heartbeat.release()
@@ -224,12 +228,12 @@ class GuardNode:
         before, self._signs = self._signs, self._signs_of_life()
         if self._signs != before and self._lost.state == MOVING and self._action.repeats:
             self._action.again(now)
-            self.mode = TAKING_OVER
+            self._deadlines, self.mode = Deadlines(self._action.period), TAKING_OVER
 
     def _signs_of_life(self) -> tuple[float, bool]:
         return (self._snapshot.beat if self._snapshot else 0.0, self._heartbeat.runner_exists())
 
-    def _note_rest(self, now: float) -> None:
+    def _note_rest(self) -> None:
         state = self._latest
         if self.rest != self.rest and state is not None and self._robot.kind == "arm" and self._action.at_rest:
             if state.time[0] > self.at and np.abs(state.joint_velocity).max() < _STILL:
@@ -242,7 +246,7 @@ class GuardNode:
         row = {"mode": self.mode, "cause": self.cause, "runner": snapshot.state if snapshot else "",
                "beat_age_s": time.monotonic() - snapshot.beat if snapshot else float("nan"),
                "taken_over_at_s": self.at, "detection_s": self.detection, "rest_s": self.rest,
-               "worst_late_s": self.worst_late,
+               "skipped": self.skipped, "worst_late_s": self.worst_late,
                "listeners": self._publishers[self._command.topic].get_subscription_count()}
         return {key: None if value != value else value for key, value in row.items()}
 

@@ -53,8 +53,8 @@ class ArmTakeOver:
         # what braking takes is in units of one period; an absent bound becomes the largest that can matter
         self._acceleration = np.minimum(limits.acceleration * self.period**2, 2.0 * limits.velocity * self.period)
         self._jerk = np.minimum(limits.jerk * self.period**3, 2.0 * self._acceleration)
-        bounded = quantity == "position"  # integrated velocities are no positions of the robot
-        self._low, self._high = (limits.low, limits.high) if bounded else (-np.inf, np.inf)
+        self._bounded = quantity == "position"  # integrated velocities are no positions of the robot
+        self._low, self._high = (limits.low, limits.high) if self._bounded else (-np.inf, np.inf)
         going = pause <= snapshot.period + BRIDGE
         self._usable = bool(np.isfinite(snapshot.command).all()) and (quantity == "velocity" or pause <= STALE)
         self.repeats = quantity == "velocity"
@@ -62,6 +62,7 @@ class ArmTakeOver:
         moving = going or quantity == "velocity"
         self._v = np.nan_to_num(snapshot.velocity, posinf=0.0, neginf=0.0) * self.period * moving
         self._a = np.nan_to_num(snapshot.acceleration, posinf=0.0, neginf=0.0) * self.period**2 * going
+        self._last: float | None = None
         self._until = np.inf
 
     @property
@@ -69,17 +70,25 @@ class ArmTakeOver:
         return not (self._v.any() or self._a.any())
 
     def step(self, state: RobotState | None, now: float) -> tuple[np.ndarray, np.ndarray] | None:
-        """The command (C,) for the period that begins at ``now`` [s] and the one before it; None once it is over."""
+        """The command (C,) for the period that begins at ``now`` [s] and the one before it; None once it is over.
+
+        Braking goes by time: what falls into periods that a busy machine left out is done with, not put off.
+        """
         if not self._usable or now > self._until:
             return None
-        before = self._q
-        if not self.at_rest:
+        away = 0.0 if self._last is None else now - self._last
+        self._last, before = now, self._q
+        if self._bounded and away > self.period + BRIDGE:  # the same again: by now it stands where it was told to be
+            self._v, self._a = np.zeros_like(self._v), np.zeros_like(self._a)
+        for _ in range(max(1, int(away / self.period + 0.25))):
+            if self.at_rest:
+                break
             self._a = velocity_step(self._v, self._a, np.zeros_like(self._v), self._acceleration, self._jerk)
             self._v = self._v + self._a
             self._q = np.clip(self._q + self._v, self._low, self._high)
-        elif self._until == np.inf:
+        if self.at_rest and self._until == np.inf:
             self._until = now + REPEAT
-        return self._q, before
+        return self._q, before if self._bounded else self._q - self._v
 
     def again(self, now: float) -> None:
         """Say the last command once more from ``now`` on."""

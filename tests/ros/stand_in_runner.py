@@ -1,7 +1,7 @@
 """A runner's process without a policy: heartbeat and a swaying command stream, and every way to fail.
 
-Arguments as JSON: domain, interface, start (pose), size [rad], frequency [rad/s], robot. It says what happens in JSON
-lines. SIGUSR1 makes it hang with the interpreter's lock held.
+Arguments as JSON: domain, interface, start (pose), size [rad], frequency [rad/s], robot, period of the commands [s]. It
+says what happens in JSON lines. SIGUSR1 makes it hang with the interpreter's lock held.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ def hang(*_):
     ctypes.PyDLL(None).sleep(30)  # a call into C that does not let the interpreter's lock go
 
 
-def main(domain, interface, start, size=0.5, frequency=2.0, robot="ur5e", seconds=60.0):
+def main(domain, interface, start, size=0.5, frequency=2.0, robot="ur5e", seconds=60.0, period=PERIOD):
     signal.signal(signal.SIGUSR1, hang)
     robot = load_robot(robot)
     profile = RosProfile.for_robot(robot)
     command = profile.command(interface)
-    beat = Heartbeat.create(robot_key(robot.name, domain), len(start), period=PERIOD)
+    beat = Heartbeat.create(robot_key(robot.name, domain), len(start), period=period)
     with RosContext("stand_in_runner", [], domain) as ros, beat:
         publisher = ros.node.create_publisher(message_class(command.type), command.topic, ros.qos("reliable"))
-        writer = CommandWriter(robot, profile, command, lambda name: message_class(name)(), period=PERIOD)
+        writer = CommandWriter(robot, profile, command, lambda name: message_class(name)(), period=period)
         while publisher.get_subscription_count() < 2 or not beat.guard_alive(time.monotonic()):  # recorder and twin
             beat.runner_beat(time.monotonic(), DISARMED, start, np.zeros(len(start)))
             time.sleep(0.01)
@@ -50,13 +50,13 @@ def main(domain, interface, start, size=0.5, frequency=2.0, robot="ur5e", second
         if profile.unlock:
             publisher.publish(message_class(command.type)())
         part = size * np.array(SHARES[:len(start)]) * (robot.kind == "arm")
-        deadlines, previous, speed, sent, k = Deadlines(PERIOD), np.array(start), 0.0, 0, 0
-        while k * PERIOD < seconds:
+        deadlines, previous, speed, sent, k = Deadlines(period), np.array(start), 0.0, 0, 0
+        while k * period < seconds:
             deadlines.next()
-            phase = frequency * k * PERIOD
+            phase = frequency * k * period
             q = start + part * (1.0 - np.cos(phase))
-            v = (q - previous) / PERIOD  # differences of the stream itself: that is what the driver does
-            a, speed = (v - speed) / PERIOD, v
+            v = (q - previous) / period  # differences of the stream itself: that is what the driver does
+            a, speed = (v - speed) / period, v
             now = time.monotonic()
             alive = beat.guard_alive(now)
             if alive and not beat.taken_over:

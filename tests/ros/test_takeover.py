@@ -80,6 +80,26 @@ def test_velocities_go_on_from_the_old_ones_to_zero_inside_the_bounds(seed, step
     assert (velocity[-round(REPEAT / PERIOD):] == 0.0).all()
 
 
+@pytest.mark.parametrize("quantity", ["position", "velocity"])
+def test_a_busy_machine_does_not_put_off_the_rest(quantity):
+    """With nine of ten periods left out it is at rest when it would have been."""
+    _, last = broken_stream(3, 40, 0.002)
+    whole, sparse = (ArmTakeOver(UR5E, quantity, last, 0.002) for _ in range(2))
+    for k in range(1001):
+        whole.step(None, 0.002 * k)
+        if k % 10 == 0:
+            now, before = sparse.step(None, 0.002 * k)
+            expected = whole._q if quantity == "position" else whole._v
+            np.testing.assert_allclose(now if quantity == "position" else now - before, expected, atol=1e-12)
+        if whole.at_rest:
+            break
+    assert whole.at_rest and k < 250
+    away = ArmTakeOver(UR5E, "position", last, 0.002)  # the guard itself was away: the joints stand meanwhile
+    first, _ = away.step(None, 0.0)
+    later, _ = away.step(None, 0.2)
+    assert (later == first).all() and away.at_rest
+
+
 def test_after_a_longer_pause_a_position_is_held_where_the_joints_stand_already():
     stream, last = broken_stream(3, 40)
     assert np.abs(last.velocity).max() > 0.5
