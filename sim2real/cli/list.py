@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--robot", metavar="R",
                         help="name, or path to a robot.yaml or .urdf: its parameters, tasks or faults")
     parser.add_argument("--json", action="store_true",
-                        help="print one JSON value: an object of lists of names; for parameters and faults a list of rows")
+                        help="print one JSON value: names by kind; for parameters and faults a list of rows")
     parser.add_argument("--markdown", action="store_true", help="print the page docs/parameters.md")
 
 

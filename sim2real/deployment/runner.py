@@ -146,8 +146,8 @@ class Runner:
         """Whether each robot's command stream stands still, shape (n,)."""
         return self._filter.at_rest
 
-    def step(self, state: RobotState, now: float) -> Decision:
-        """The commands for the period that begins at ``now`` [s].
+    def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
+        """The commands for the period that begins at ``now`` [s]; with a reason to ``hold``, all robots brake.
 
         Raises:
             DeploymentError: Not reset, wrong sizes, or a ``now`` that is not finite.
@@ -164,6 +164,8 @@ class Runner:
             self._fallback.observe(self._all[usable], state[usable])
         if self._envelope is not None and usable[0] and (outside := self._outside(state)):
             self._stop(self._all, outside)
+        if hold:
+            cause[usable] = hold
         desired, saturated = self._drive(now, cause)
         driven = cause == ""
         self._good = np.where(driven, now, self._good)

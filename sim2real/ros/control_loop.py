@@ -41,6 +41,7 @@ class ControlLoop:
         unlock: Whether the vehicle wants one command of zeros before anything else.
         figures: Where to count.
         recorder: Where to log, or None.
+        gates: Says what else closes the way: ("stop" or "hold", why), or ("", "").
         watched: The guard's eye on it, or None.
         priority: Ask for SCHED_FIFO of this priority, 0: no.
 
@@ -53,9 +54,10 @@ class ControlLoop:
 
     def __init__(self, bundle: Bundle, goals: GoalSequence, latest: Callable[[], RobotState | None],
                  send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, follow: bool, unlock: bool,
-                 figures: Figures, recorder: Recorder | None = None, watched: Watched | None = None,
-                 priority: int = 0):
+                 figures: Figures, gates: Callable[[], tuple[str, str]] = lambda: ("", ""),
+                 recorder: Recorder | None = None, watched: Watched | None = None, priority: int = 0):
         self._goals, self._latest, self._publish, self._recorder = goals, latest, send, recorder
+        self._gates = gates
         self._follow, self._unlock, self._watched, self._priority = follow, unlock, watched, priority
         self._open_ended = goals.finished
         self._drive, self._transcript = Drive(bundle, rate), Transcript()
@@ -128,18 +130,20 @@ class ControlLoop:
         due = deadlines.next()
         now = time.monotonic()
         self.figures.late(now - due)
-        state, decision = None, None
+        state, decision, why = None, None, ""
         if self._drive.stream.due:
             state = self._latest()
             assert state is not None
-            decision = self._decide(state, now)
+            action, why = self._gates()
+            if action == "stop":
+                self._fail(why)
+            decision = self._decide(state, now, why)
         thought = time.monotonic()
         before = self._drive.stream.command
         command = self._drive.tick()
-        if self._watched is not None and (why := self._watched.sending(self._drive.stream, now)):
-            self.fault = self.fault or why
-            self.stop(why)
-            if why == TAKEN_OVER:
+        if self._watched is not None and (gone := self._watched.sending(self._drive.stream, now)):
+            self._fail(gone)
+            if gone == TAKEN_OVER:
                 return False
         self._publish(command, before)
         sent = time.monotonic()
@@ -152,11 +156,18 @@ class ControlLoop:
         self._account(state, decision, now)
         self.figures.decision(decision, sent - now)
         self._log(self._transcript.stepped(state, now, decision, {"late": now - due, "decide": thought - now,
-                                                                  "send": sent - thought}, self.error))
+                                                                  "send": sent - thought}, self.error,
+                                           **({"hold": why} if why else {})))
         self._log(self._transcript.ticked(command))
         return not (self.mode == "STOP" and self._over(state, now))
 
-    def _decide(self, state: RobotState, now: float) -> Decision:
+    def _fail(self, why: str) -> None:
+        """Come to rest, and let the node say that it was not asked to."""
+        if not self._stop_cause:
+            self.fault = why
+        self.stop(why)
+
+    def _decide(self, state: RobotState, now: float, hold: str) -> Decision:
         """The next set point, of one of the policy's periods."""
         # a new goal begins from a state that can be used
         goal = self._goals.next(now) if state.is_finite()[0] else None
@@ -166,7 +177,7 @@ class ControlLoop:
             self._stopping = True
             self._drive.stop(state, self._stop_cause)
             self._log(self._transcript.stopped(state, self._stop_cause))
-        return self._drive.step(state, now)
+        return self._drive.step(state, now, hold)
 
     def _over(self, state: RobotState, now: float) -> bool:
         """Whether the stopped robot has come to rest; sends what ends it."""

@@ -46,9 +46,9 @@ class Drive:
         """Come to rest."""
         self.pilot.stop(state, cause)
 
-    def step(self, state: RobotState, now: float) -> Decision:
-        """Decide on the set point of the control period that begins at ``now`` [s]."""
-        decision = self.pilot.step(state, now)
+    def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
+        """Decide on the set point of the control period that begins at ``now`` [s]; with a reason to ``hold`` brake."""
+        decision = self.pilot.step(state, now, hold)
         self.stream.push(decision.command[0])
         return decision
 

@@ -73,17 +73,17 @@ class Pilot:
             self._take_over(state if state.is_finite()[0] else self._good)
         self._runner.stop(cause)
 
-    def step(self, state: RobotState, now: float) -> Decision:
-        """The command for the period that begins at ``now`` [s]."""
+    def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
+        """The command for the period that begins at ``now`` [s]; with a reason to ``hold`` the robot brakes."""
         if self._hold is not None:
             age = now - float(state.time[0])
             finite = bool(state.is_finite()[0])
             if finite:
                 self._good = state
-            if age <= HOLD_AGE and finite and not self._arrived(state, now):
+            if age <= HOLD_AGE and finite and not hold and not self._arrived(state, now):
                 return self._approach(state, age)
             self._take_over(self._good)  # a state that cannot be used is for the runner to judge
-        return self._runner.step(state, now)
+        return self._runner.step(state, now, hold)
 
     def _approach(self, state: RobotState, age: float) -> Decision:
         assert self._hold is not None

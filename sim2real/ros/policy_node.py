@@ -28,6 +28,7 @@ from sim2real.ros.messages import CommandWriter, StateReader
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.report import Report
 from sim2real.ros.timing import prefer_this_process
+from sim2real.ros.topic_gates import TopicGates
 from sim2real.ros.watched import Watched
 from sim2real.types import RobotState
 
@@ -66,7 +67,7 @@ class PolicyNode:
                  watched: Watched | None = None, priority: int = 0):
         self._ros, self._bundle, self._robot, self._profile, self._command = ros, bundle, robot, profile, command
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
-        self._watched = watched
+        self._watched, self._gates = watched, TopicGates(ros, profile)
         self._period = bundle.task.control_period
         self._rate = command.rate or 1.0 / self._period
         self._reader = StateReader(robot, profile)
@@ -153,8 +154,8 @@ class PolicyNode:
         self.figures = Figures(self._bundle.limits, 1.0 / self._rate)
         self._loop = ControlLoop(self._bundle, self._goals, lambda: self._latest, self._send, rate=self._rate,
                                  follow=not self._fast and self._rate * self._period < 1.5,
-                                 unlock=self._profile.unlock, figures=self.figures, recorder=self._recorder,
-                                 watched=self._watched, priority=self._priority)
+                                 unlock=self._profile.unlock, figures=self.figures, gates=self._gates.judge,
+                                 recorder=self._recorder, watched=self._watched, priority=self._priority)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: the collector need not look at it in the loop
         self._event("active")
@@ -213,7 +214,7 @@ class PolicyNode:
         guards = 0 if self._watched is None else self._watched.guards
         others = self._ros.node.count_publishers(self._command.topic) - 1 - guards
         seen = gates.Seen(self._latest, time.monotonic(), list(self._received), self._takers(), others, self._rejected)
-        closed = gates.closed(self._robot, self._profile, self._command, seen)
+        closed = [*gates.closed(self._robot, self._profile, self._command, seen), *self._gates.closed()]
         return closed if self._watched is None else [*closed, *self._watched.closed()]
 
     def _missing(self) -> str:

@@ -167,12 +167,20 @@ class WatchdogStage(Section):
 
 
 class ExtraTopic(Section):
-    """A constant that the driver publishes besides, which the twin has to publish as well; rate 0 is latched."""
+    """What the driver publishes besides, and the twin as well; rate 0 is latched.
+
+    Attributes:
+        value: Where all is well.
+        gate: What the policy does while it is anything else: "stop" (latched), "hold" (until all is well), or None.
+        least: With that much (Float64) all is well enough.
+    """
 
     topic: Topic
     type: Literal["std_msgs/msg/Float64", "std_msgs/msg/Bool"]
     value: float | bool
     rate: Annotated[float, si("1/s")] = 0.0
+    gate: Literal["stop", "hold"] | None = None
+    least: float | None = None
 
 
 def _known_encoding(name: str) -> str:

@@ -16,6 +16,7 @@ from sim2real.robots import load_robot
 from sim2real.ros.context import message_class
 
 NODE = "/sim2real_policy"
+FAR = [f"--goal=0.05,{y},0.3" for y in (-0.55, 0.55, -0.55, 0.55, -0.55, 0.55)]  # from one side to the other
 TRANSITIONS = {"configure": 1, "cleanup": 2, "activate": 3, "deactivate": 4}
 
 
@@ -71,7 +72,7 @@ def operator(ros, wait):
 
 def test_nothing_moves_before_it_is_armed_and_activated_and_again_after(processes, operator, wait, bundle):
     twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal")
-    node = processes.start("deploy", bundle, "--goal=-0.3,0.4,0.4", "--goal=0.45,0.2,0.4", "--goal-timeout", "60",
+    node = processes.start("deploy", bundle, *FAR, "--goal-timeout", "60",
                            "--json")
     wait(lambda: operator.status and operator.status[-1]["state"] == "INACTIVE", timeout=30)
     assert operator.state() == "inactive"
@@ -110,7 +111,7 @@ def test_nothing_moves_before_it_is_armed_and_activated_and_again_after(processe
 
 
 def test_managed_waits_for_every_transition_and_says_why_it_refuses(processes, operator, wait, bundle):
-    node = processes.start("deploy", bundle, "--managed", "--wait", "0.5", "--json")
+    node = processes.start("deploy", bundle, "--managed", "--wait", "3", "--json")
     wait(lambda: operator.status, timeout=30)
     assert operator.state() == "unconfigured"
     ok, why = operator.trigger("arm")
@@ -128,7 +129,7 @@ def test_managed_waits_for_every_transition_and_says_why_it_refuses(processes, o
 
 def test_a_fault_is_latched_until_somebody_arms_again(processes, operator, wait, bundle):
     twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal")
-    node = processes.start("deploy", bundle, "--managed", "--goal=-0.3,0.4,0.4", "--goal-timeout", "60", "--json")
+    node = processes.start("deploy", bundle, "--managed", *FAR, "--goal-timeout", "60", "--json")
     wait(lambda: operator.states and operator.status, timeout=30)
     assert operator.change("configure") and operator.trigger("arm")[0] and operator.change("activate")
     wait(lambda: len(operator.commands) > 12)

@@ -41,6 +41,14 @@ class FrozenDriver:
         self._ros.node.create_subscription(message_class(ARRAY), "/forward_position_controller/commands",
                                            lambda m: self.commands.append(list(m.data)),
                                            self._ros.qos("reliable", depth=5000))
+        well = message_class("std_msgs/msg/Bool")  # what the driver says besides, or no gate would open
+        running = self._ros.node.create_publisher(well, "/io_and_status_controller/robot_program_running",
+                                                  self._ros.qos("reliable", latched=True))
+        running.publish(well(data=True))
+        self._percent = message_class("std_msgs/msg/Float64")(data=100.0)
+        self._scaling = self._ros.node.create_publisher(type(self._percent),
+                                                        "/speed_scaling_state_broadcaster/speed_scaling",
+                                                        self._ros.qos("reliable"))
         self._message, self._ending = kind, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -54,6 +62,7 @@ class FrozenDriver:
             message = self._message(name=names[order].tolist(), position=home[order].tolist(),
                                     velocity=velocity[order].tolist())
             self._publisher.publish(message)
+            self._scaling.publish(self._percent)
             end = time.monotonic() + 0.002
             while time.monotonic() < end:
                 self._ros.spin_once(0.001)
@@ -117,7 +126,7 @@ def test_goals_by_topic_and_a_controlled_stop_on_sigint(processes, ros, wait, re
     time.sleep(0.3)
     assert not commands  # nothing moves before there is a goal
     message = pose()
-    message.pose.position.x, message.pose.position.y, message.pose.position.z = -0.3, 0.4, 0.4  # far away
+    message.pose.position.x, message.pose.position.y, message.pose.position.z = 0.05, -0.55, 0.3  # far away
     goal.publish(message)
     wait(lambda: len(commands) > 300 and status)
     assert np.abs(states[-1].velocity).max() > 0.05  # in full motion

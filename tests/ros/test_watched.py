@@ -13,6 +13,7 @@ from hand_policies import write_policy
 from sim2real.ros.context import message_class
 
 REST = 0.02  # [rad/s]
+FAR = [f"--goal=0.05,{y},0.3" for y in (-0.55, 0.55, -0.55, 0.55, -0.55, 0.55)]  # from one side to the other
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def start(processes, wait, moving, bundle, interface, *more):
     twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal", "--interface", interface)
     guard = processes.start("guard", "--robot", "ur5e", "--interface", interface, "--json")
     wait(lambda: len(moving) > 50, 30.0)
-    node = processes.start("deploy", bundle, "--interface", interface, "--goal=-0.3,0.4,0.4", "--arm",
+    node = processes.start("deploy", bundle, "--interface", interface, *FAR, "--arm",
                            "--require-guard", "--goal-timeout", "60", "--json", *more)
     wait(lambda: moving[-1][1] > 0.3 or node.poll() is not None, 40.0)
     assert node.poll() is None, node.communicate()
@@ -68,7 +69,7 @@ def test_a_runner_whose_guard_dies_stops(processes, wait, moving, bundle):
 def test_a_velocity_interface_without_a_guard_is_refused(processes, wait, moving, bundle):
     processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal", "--interface", "forward_velocity")
     wait(lambda: len(moving) > 50, 30.0)
-    node = processes.start("deploy", bundle, "--interface", "forward_velocity", "--goal=-0.3,0.4,0.4", "--arm")
+    node = processes.start("deploy", bundle, "--interface", "forward_velocity", *FAR, "--arm")
     _, err = node.communicate(timeout=30)
     assert node.returncode == 1
     assert err.startswith("sim2real: error: no guard watches this process: start `sim2real guard`")
@@ -77,7 +78,7 @@ def test_a_velocity_interface_without_a_guard_is_refused(processes, wait, moving
 def test_two_runners_for_one_robot(processes, wait, moving, bundle):
     twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal")
     wait(lambda: len(moving) > 50, 30.0)
-    first = processes.start("deploy", bundle, "--goal=-0.3,0.4,0.4", "--arm", "--goal-timeout", "60", "--json")
+    first = processes.start("deploy", bundle, *FAR, "--arm", "--goal-timeout", "60", "--json")
     wait(lambda: moving[-1][1] > 0.1, 30.0)
     second = processes.start("deploy", bundle, "--goal=0.4,0.1,0.3", "--arm")
     _, err = second.communicate(timeout=30)
