@@ -68,7 +68,7 @@ def ros(domain):
     """A node of the test's own in ``domain``."""
     from sim2real.ros.context import RosContext
 
-    with RosContext("test_node", [], domain) as context:
+    with RosContext(f"test_node_{domain}", [], domain) as context:
         yield context
 
 

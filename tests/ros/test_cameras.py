@@ -350,6 +350,7 @@ def late_of_a_loop(seconds, work):
     return np.array(late)
 
 
+@pytest.mark.slow
 def test_a_flood_of_large_images_costs_drops_not_the_loop(domain, open_camera):
     camera = open_camera(intrinsics=None, info=None, rate=30.0)
     took = []

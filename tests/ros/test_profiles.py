@@ -168,7 +168,7 @@ def test_the_example_of_the_documentation_is_a_profile():
     import yaml
 
     page = (Path(__file__).resolve().parents[2] / "docs" / "ros.md").read_text()
-    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (block,) = re.findall(r"```yaml\n(ros:.*?)```", page, re.DOTALL)
     profile = RosProfile.model_validate(yaml.safe_load(block)["ros"])
     assert profile.joints["elbow"].scale == pytest.approx(0.0174533, rel=1e-5)
     assert profile.command().hold == {"gripper": 0.0}
