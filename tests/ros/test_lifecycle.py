@@ -42,14 +42,18 @@ class Operator:
                ros.qos("best_effort"))
         self._change = importlib.import_module("lifecycle_msgs.srv").ChangeState
         self._get = importlib.import_module("lifecycle_msgs.srv").GetState
+        self._clients = {}
         self._trigger = importlib.import_module("std_srvs.srv").Trigger
 
-    def call(self, kind, name, request, timeout=15.0):
-        client = self._ros.node.create_client(kind, name)
-        self._wait(client.service_is_ready)
-        future = client.call_async(request)
+    def call(self, kind, name, request, timeout=30.0):
+        if name not in self._clients:
+            self._clients[name] = self._ros.node.create_client(kind, name)
+            self._wait(self._clients[name].service_is_ready, timeout=timeout)
+            # ready says that we know the server; an answer is lost until it knows us too
+            end = time.monotonic() + 0.5
+            self._wait(lambda: time.monotonic() > end)
+        future = self._clients[name].call_async(request)
         self._wait(future.done, timeout=timeout)
-        self._ros.node.destroy_client(client)
         return future.result()
 
     def change(self, transition) -> bool:
