@@ -54,7 +54,7 @@ class GuardNode:
         at: When the guard took over in [s] (monotonic).
         detection: Age of the runner's last beat then in [s].
         rest: Time from the runner's last beat until the arm's joints were measured at rest in [s].
-        skipped: Commands of the last take-over that a busy machine left out.
+        skipped: Commands on the way to rest that a busy machine left out.
     """
 
     def __init__(self, ros: RosContext, robot: RobotDescription, profile: RosProfile, command: CommandTopic,
@@ -159,7 +159,6 @@ class GuardNode:
             before = self.mode
             self._tick(now, due)
             if before == TAKING_OVER != self.mode:
-                self.skipped = self._deadlines.skipped
                 self._deadlines = Deadlines(_PERIOD)
             if self.mode != before or now - told > _STATUS_SECONDS:
                 told = now
@@ -218,6 +217,7 @@ class GuardNode:
         pair = self._action.step(self._latest, due) if self._lost.state == MOVING else None
         if pair is None:
             self.mode, self._signs = TAKEN_OVER, self._signs_of_life()
+            self.skipped = self._action.skipped
             self._heartbeat.release()
             return
         for part, message in self._writer.write(*pair, time.time()):

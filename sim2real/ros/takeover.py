@@ -43,6 +43,7 @@ class ArmTakeOver:
     Attributes:
         period: Time between commands in [s].
         at_rest: Whether the commands stand still.
+        skipped: Periods without a command of their own, which a busy machine left out.
         repeats: Whether the last command can be said again at any later time: only zero velocities are safe then. A
             position may be an old one, and somebody else may be flying the drone.
     """
@@ -54,7 +55,9 @@ class ArmTakeOver:
         self._acceleration = np.minimum(limits.acceleration * self.period**2, 2.0 * limits.velocity * self.period)
         self._jerk = np.minimum(limits.jerk * self.period**3, 2.0 * self._acceleration)
         self._bounded = quantity == "position"  # integrated velocities are no positions of the robot
-        self._low, self._high = (limits.low, limits.high) if self._bounded else (-np.inf, np.inf)
+        self._low, self._high = -np.inf, np.inf
+        if self._bounded:  # a runner that was outside already is not jerked back in
+            self._low, self._high = np.minimum(limits.low, snapshot.command), np.maximum(limits.high, snapshot.command)
         going = pause <= snapshot.period + BRIDGE
         self._usable = bool(np.isfinite(snapshot.command).all()) and (quantity == "velocity" or pause <= STALE)
         self.repeats = quantity == "velocity"
@@ -62,6 +65,7 @@ class ArmTakeOver:
         moving = going or quantity == "velocity"
         self._v = np.nan_to_num(snapshot.velocity, posinf=0.0, neginf=0.0) * self.period * moving
         self._a = np.nan_to_num(snapshot.acceleration, posinf=0.0, neginf=0.0) * self.period**2 * going
+        self.skipped = 0
         self._last: float | None = None
         self._until = np.inf
 
@@ -80,9 +84,10 @@ class ArmTakeOver:
         self._last, before = now, self._q
         if self._bounded and away > self.period + BRIDGE:  # the same again: by now it stands where it was told to be
             self._v, self._a = np.zeros_like(self._v), np.zeros_like(self._a)
-        for _ in range(max(1, int(away / self.period + 0.25))):
+        for k in range(max(1, int(away / self.period + 0.25))):
             if self.at_rest:
                 break
+            self.skipped += k > 0
             self._a = velocity_step(self._v, self._a, np.zeros_like(self._v), self._acceleration, self._jerk)
             self._v = self._v + self._a
             self._q = np.clip(self._q + self._v, self._low, self._high)
@@ -108,6 +113,7 @@ class DroneTakeOver:
         self._ending = Ending(robot)
         self._unknown = RobotState.zeros(1, 0)
         self._unknown.position[0, 2], self._unknown.time[0] = _UNKNOWN_HEIGHT, -np.inf
+        self.skipped = 0
         self._landed = not snapshot.command[0] > 0.0  # its motors are off
         self._until = np.inf
 
