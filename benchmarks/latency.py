@@ -3,7 +3,8 @@
     python -m benchmarks.latency --json
 
 - step: a measured state in, a set point and a message out, without ROS: envelope, observation, policy (ONNX), filter,
-  stream, message. The network has the size that training makes, with random numbers: they cost the same
+  stream, message, while the robot moves from goal to goal. The network has the size that training makes; its numbers
+  are set by hand, which cost the same: it follows the joint step in its observation
 - ros: from a JointState that one process publishes to the command that another answers with, through DDS and the policy
   node's own parts; echo: the same with a bare rclpy subscriber that publishes at once. By turns, in one run
 - late: how late the ticks of a 100 Hz loop on absolute deadlines are
@@ -26,12 +27,13 @@ import numpy as np
 
 ROBOT, STATES, COMMANDS = "ur5e", "/joint_states", "/forward_position_controller/commands"
 ARRAY, JOINTS = "std_msgs/msg/Float64MultiArray", "sensor_msgs/msg/JointState"
-GOAL = np.array([0.4, 0.2, 0.4])
+GOALS = np.array([[0.4, 0.2, 0.4], [0.3, -0.3, 0.5], [0.5, 0.1, 0.3], [0.35, -0.2, 0.35]])
 _WARM = 100
+_STAY = 50  # steps for each goal
 
 
 def make_bundle(folder: Path) -> Path:
-    """A ur5e-reach bundle whose network was never trained."""
+    """A ur5e-reach bundle whose network is set by hand."""
     import torch
     from torch import nn
 
@@ -42,12 +44,20 @@ def make_bundle(folder: Path) -> Path:
     from sim2real.training.export import to_onnx
 
     task = load_task(f"{ROBOT}-reach")
-    torch.manual_seed(0)
-    sizes = [task.builder(1).size, *PPOConfig().actor]
+    builder, joints = task.builder(1), task.action_size
+    sizes = [builder.size, *PPOConfig().actor]
     layers = [layer for a, b in zip(sizes, sizes[1:], strict=False) for layer in (nn.Linear(a, b), nn.Tanh())]
-    actor = types.SimpleNamespace(input_size=sizes[0], output_size=task.action_size, clip=CLIP, layers=layers,
-                                  mean=torch.zeros(sizes[0]), scale=torch.ones(sizes[0]),
-                                  head=nn.Linear(sizes[-1], task.action_size))
+    head = nn.Linear(sizes[-1], joints)
+    with torch.no_grad():
+        for layer in (*layers[::2], head):
+            layer.weight.zero_()
+            layer.bias.zero_()
+            layer.weight[:joints, :joints] = torch.eye(joints)
+        layers[0].weight.zero_()
+        layers[0].weight[:joints, builder.slice("joint_step")] = 0.1 * torch.eye(joints)
+        head.weight *= 4.0
+    actor = types.SimpleNamespace(input_size=sizes[0], output_size=joints, clip=CLIP, layers=layers, head=head,
+                                  mean=torch.zeros(sizes[0]), scale=torch.ones(sizes[0]))
     write_bundle(folder / "policy.s2r", task, to_onnx(actor), training_ranges={}, created_by="benchmarks")
     return folder / "policy.s2r"
 
@@ -66,21 +76,26 @@ class Answer:
         robot, profile = self.bundle.robot, RosProfile.for_robot(self.bundle.robot)
         self.drive = Drive(self.bundle, 1.0 / self.bundle.task.control_period)
         self._writer = CommandWriter(robot, profile, profile.command(), lambda name: message_class(name)())
-        self._started = False
+        self._steps = 0
 
     def __call__(self, state, now: float):
         """The message for ``state`` at ``now`` [s]."""
-        if not self._started:
-            self.drive.start(state, GOAL, now)
-            self._started = True
-        self.drive.step(state, now)
+        if self._steps % _STAY == 0:
+            self.drive.start(state, GOALS[self._steps // _STAY % len(GOALS)], now)
+        self._steps += 1
+        decision = self.drive.step(state, now)
+        self.mode, self.cause = decision.mode[0], decision.cause[0]
         before = self.drive.stream.command
         ((_, message),) = self._writer.write(self.drive.tick(), before, now)
         return message
 
 
 def measure_step(path: Path, count: int) -> np.ndarray:
-    """Durations in [s] of ``count`` answers."""
+    """Durations in [s] of ``count`` answers of a robot that moves.
+
+    Raises:
+        RuntimeError: It did not move all the time: nothing was measured.
+    """
     from sim2real.types import RobotState
 
     answer, out = Answer(path), []
@@ -94,6 +109,8 @@ def measure_step(path: Path, count: int) -> np.ndarray:
         begin = time.perf_counter()
         answer(state, now)
         out.append(time.perf_counter() - begin)
+        if answer.mode != "ACTIVE":
+            raise RuntimeError(f"the robot is to move all the time, but it is in {answer.mode}: {answer.cause}")
     gc.enable()
     return np.array(out[_WARM:])
 
@@ -177,7 +194,7 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--bundle", type=Path, default=None, help="a ur5e-reach bundle (default: an untrained one)")
+    parser.add_argument("--bundle", type=Path, default=None, help="a ur5e-reach bundle (default: one set by hand)")
     parser.add_argument("--count", type=int, default=2000, help="steps, and round trips of each kind in three turns")
     parser.add_argument("--domain-id", type=int, default=100 + os.getpid() % 100)
     parser.add_argument("--respond", nargs=3, help=argparse.SUPPRESS)

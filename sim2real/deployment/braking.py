@@ -78,6 +78,18 @@ def stopping_extent(velocity: np.ndarray, acceleration: np.ndarray, max_accelera
     return np.maximum(np.maximum(first, last), 0.0), np.minimum(np.minimum(first, last), 0.0)
 
 
+def stopping_bound(velocity: np.ndarray, acceleration: np.ndarray, max_acceleration: np.ndarray, jerk: np.ndarray
+                   ) -> np.ndarray:
+    """At least the larger one of the sizes of ``stopping_extent``, in a fraction of its time.
+
+    The acceleration is ramped away first, as if it went on in the velocity's direction; then v is braked over
+    v^2 / (2 A) and what ramps and whole steps add.
+    """
+    size = np.abs(acceleration)
+    speed = np.abs(velocity) + size * size * (0.5 / jerk)
+    return speed * (speed * (0.5 / max_acceleration) + (1.0 + 0.5 * max_acceleration / jerk) + size / jerk)
+
+
 def simulate(velocity: np.ndarray, acceleration: np.ndarray, max_acceleration: np.ndarray, jerk: np.ndarray,
              steps: int) -> np.ndarray:
     """Displacements on the way to rest, step by step, shape (steps, ...): what ``stopping_extent`` sums up."""

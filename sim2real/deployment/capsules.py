@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real import rng
+from sim2real.deployment.capsule_motion import motion_bounds
 from sim2real.deployment.enclosing import Capsule, robot_capsules
 from sim2real.errors import BadInputError
 from sim2real.robot_model import UrdfJoint
@@ -44,6 +45,8 @@ class CapsuleModel:
         left_out: Links some of whose shapes are not looked at because they overlap at home or nearly always.
         pairs: Names of what each distance is between, as in ``Clearance.pair``: C of links, then G with the ground.
         shapes: The numbers of the shapes of each pair (-1 the ground), shape (C + G, 2).
+        motion: How far each gap, and last the tool, can move at most when a joint does, in [m/rad], shape (C + G + 1,
+            J).
     """
 
     def __init__(self, robot: RobotDescription, capsules: tuple[Capsule, ...], ground: float):
@@ -174,6 +177,9 @@ class CapsuleModel:
         self.left_out = tuple(sorted({(capsules[i].link, capsules[k].link) for i, k in every
                                       if self._shapes_of(i, k) in together}))
         self.at_home = self.distances(robot.home[None])[0]
+        self.motion = motion_bounds(robot.model, robot.joint_names, capsules,
+                                    list(zip(self._first.tolist(), self._second.tolist(), strict=True)),
+                                    self._grounded.tolist(), (robot.tool_link, robot.tool_offset))
 
     def _shapes_of(self, i: int, k: int) -> tuple[int, int]:
         return self.capsules[i].shape, self.capsules[k].shape

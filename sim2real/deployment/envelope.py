@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sim2real.deployment.braking import stopping_extent
+from sim2real.deployment.braking import stopping_bound, stopping_extent
 from sim2real.deployment.capsules import GROUND, CapsuleModel
 from sim2real.deployment.envelope_limits import AXES, EnvelopeLimits, margin_limits
 from sim2real.deployment.limits import CommandLimits
@@ -25,6 +25,7 @@ DRONE_BRAKING = 3.0  # [m/s2]: what a tilt of 17 degrees gives
 _WHEN = 1.0 - np.sqrt(1.0 - np.array([0.0, 0.25, 0.5, 0.75, 1.0]))[:, None]
 _NOT_FINITE = "the joint positions are not finite"
 _SLACK = 1e-9  # [m], [rad]: what is on a bound is inside it
+_MUCH = 1e300  # [m], [rad]: what is left of a bound that is not there; less than what an infinite departure counts as
 _RETREAT = 1e-3, 1e-2  # [m], [rad] by which noise may take back what a robot that drives out has gained
 
 
@@ -34,6 +35,9 @@ class Envelope:
     A robot that stands outside already must be able to drive out: ``start`` loosens every bound that is broken where
     the robot stands, each by itself, to what it has there. Nothing may then get worse than it was, anything may get
     better, and as ``observe`` sees it get better the bound follows, until it is the ordinary one again.
+
+    Distances are worked out only where they may matter: while neither the robot nor its way to rest can have used up
+    what the posture looked at last had left of every bound (capsule_motion.py), all is well.
 
     Args:
         robot: An arm or a drone.
@@ -63,6 +67,8 @@ class Envelope:
                                  np.where(home < kept, 0.5 * home, kept))
         # the servo follows a command at a distance: what is measured may be nearer by half of what is kept
         self._lag = 0.5 * self.limits.clearance, 0.5 * (margin.low - robot.position_low)
+        motion = self.capsules.motion
+        self._motion = np.concatenate([motion[:-1], *[motion[-1:]] * 6, np.eye(robot.num_joints)])
         self._hold_to(self._ordinary)
 
     # ------------------------------------------------------------------ arms
@@ -86,9 +92,14 @@ class Envelope:
         jump over anything thicker than it moves in a step: there is room left to stop.
         """
         rows = self._rows(q)
+        departure = np.abs(rows[0] - self._known)
         if velocity is not None:
             v = self._row(velocity, "velocity") * self.period
             a = np.zeros_like(v) if acceleration is None else self._row(acceleration, "acceleration") * self.period**2
+            departure += stopping_bound(v, a, self._braking, self._jerk)
+        if self._surely(departure, self._left):
+            return ""
+        if velocity is not None:
             if not (np.isfinite(v).all() and np.isfinite(a).all()):
                 return "the velocity or acceleration of the command is not finite"
             up, down = stopping_extent(v, a, self._braking, self._jerk)
@@ -96,7 +107,7 @@ class Envelope:
             rows = rows + self._braking_way(way)
         if not np.isfinite(rows).all():
             return _NOT_FINITE
-        return self._judge(rows, *self.capsules.look(rows), self._bounds)
+        return self._judge(rows, *self._look(rows), self._bounds)
 
     def _braking_way(self, way: np.ndarray) -> np.ndarray:
         """Displacements on the way to rest, whose whole is ``way`` (J,): shape (5, J).
@@ -114,9 +125,11 @@ class Envelope:
         """Judge measured joint positions ``q`` (J,), less strictly by half of what is kept, and take back what
         ``start`` loosened as far as the robot has come out."""
         rows = self._rows(q)
+        if self._bounds is self._ordinary and self._surely(np.abs(rows[0] - self._known), self._left_measured):
+            return ""
         if not np.isfinite(rows).all():
             return f"measured: {_NOT_FINITE}"
-        gaps, tool = self.capsules.look(rows)
+        gaps, tool = self._look(rows)
         said = self._judge(rows, gaps, tool, self._slackened)
         if self._bounds is not self._ordinary:
             here = self._ordinary.loosened(rows[0], tool[0], gaps[0], *_RETREAT)
@@ -126,6 +139,21 @@ class Envelope:
     def _hold_to(self, bounds: _Bounds) -> None:
         self._bounds = self._ordinary if bounds.equals(self._ordinary) else bounds
         self._slackened = self._bounds.slackened(*self._lag)
+        self._known, self._left, self._left_measured = np.full(self.robot.num_joints, np.nan), np.zeros(1), np.zeros(1)
+
+    def _look(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gaps and places of the tool, and from now on what the first of ``rows`` has left of every bound."""
+        gaps, tool = self.capsules.look(rows)
+        self._known = rows[0].copy()
+        self._left, self._left_measured = (
+            np.minimum(bounds.left(rows[0], tool[0], gaps[0]) + _SLACK, _MUCH) for bounds in (self._bounds,
+                                                                                             self._slackened))
+        return gaps, tool
+
+    def _surely(self, departure: np.ndarray, left: np.ndarray) -> bool:
+        """Whether joints that are at most ``departure`` (J,) away from the known posture break nothing."""
+        within = np.dot(self._motion, np.minimum(departure, 2.0 * _MUCH)) <= left  # nan: no
+        return bool(within.all())
 
     def _rows(self, q: np.ndarray) -> np.ndarray:
         if self.robot.kind != "arm":
@@ -216,6 +244,11 @@ class _Bounds:
         return _Bounds(np.minimum(self.joint_low, q - angle), np.maximum(self.joint_high, q + angle),
                        np.minimum(self.low, tool - length), np.maximum(self.high, tool + length),
                        np.minimum(self.gap, gaps - length))
+
+    def left(self, q: np.ndarray, tool: np.ndarray, gaps: np.ndarray) -> np.ndarray:
+        """What is left of each bound: gaps (C + G,), the tool's six [m], the nearer one of each joint's [rad]."""
+        return np.concatenate([gaps - self.gap, tool - self.low, self.high - tool,
+                               np.minimum(q - self.joint_low, self.joint_high - q)])
 
     def slackened(self, length: float, angle: np.ndarray) -> _Bounds:
         """Wider by a length [m] and angles (J,) [rad]."""

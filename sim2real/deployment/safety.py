@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim2real.deployment.braking import stopping_extent, velocity_step
+from sim2real.deployment.few_channels import advance
 from sim2real.deployment.limits import CommandLimits, count_violations
 from sim2real.errors import BadInputError
 
@@ -19,6 +20,7 @@ _NEVER = 1e150  # stands for an absent bound where an infinity would make inf - 
 # the aim plans with this part of the jerk bound, so that following its plan leaves some for corrections
 _PLANNED_JERK = 0.7
 _FRACTIONS = np.arange(1, 9)[:, None] / 8.0
+_FEW = 24  # channels up to which plain floats are faster than arrays
 
 
 class CommandFilter:
@@ -44,9 +46,10 @@ class CommandFilter:
         self._shape = (num_robots, len(limits))
         (self._low, self._high, self._v_max, self._a_max, self._j_max, self._aim_a, self._aim_j23, self._aim_half_j,
          self._aim_offset, self._aim_per_j, self._half_per_a, self._stop_factor, self._half_per_j, self._per_j,
-         self._slack, self._rest) = np.tile(_constants(limits, self.period), (1, num_robots))
+         self._slack, self._rest) = constants = np.tile(_constants(limits, self.period), (1, num_robots))
         self._v_min = -self._v_max
         size = num_robots * len(limits)
+        self._rows = [tuple(row) for row in constants[:14].T.tolist()] if size <= _FEW else None
         start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
         self._wanted, self._wanted_rate = start.copy(), np.zeros(size)
@@ -115,22 +118,37 @@ class CommandFilter:
             wanted = np.where(braking, np.where(np.isnan(self._rest), self._q, self._rest), wanted)
         else:
             self.rejected = np.zeros(self.num_robots, bool)
-        target = self._aim(np.minimum(np.maximum(wanted, self._low), self._high))
-        if braking is not None:
-            target[braking & np.isnan(self._rest)] = 0.0
-        a = velocity_step(self._v, self._a, target, self._a_max, self._j_max)
-        v = self._v + a
-        q = self._q + v
-        # enough room for a generous stopping distance? otherwise look closely
-        size = np.abs(a)
-        speed = np.abs(v) + size * size * self._half_per_j
-        reach = speed * (speed * self._half_per_a + self._stop_factor + size * self._per_j)
-        tight = np.minimum(self._high - q, q - self._low) < reach
-        if tight.any():
-            self._keep_inside(np.flatnonzero(tight), target, a, v, q)
+        still = None if braking is None else braking & np.isnan(self._rest)
+        target, a, v, q, tight = (self._advance if self._rows is None else self._advance_few)(wanted, still)
+        if tight:
+            self._keep_inside(np.flatnonzero(self._near_end(a, v, q)), target, a, v, q)
         self._a, self._v, self._q = a, v, np.minimum(np.maximum(q, self._low), self._high)
         self._asked, self._braking = wanted, braking
         return self._q.reshape(self._shape).copy()
+
+    def _advance(self, wanted: np.ndarray, still: np.ndarray | None) -> tuple:
+        """The aimed velocity, what follows from it, and whether a position bound may be too near for that."""
+        target = self._aim(np.minimum(np.maximum(wanted, self._low), self._high))
+        if still is not None:
+            target[still] = 0.0
+        a = velocity_step(self._v, self._a, target, self._a_max, self._j_max)
+        v = self._v + a
+        q = self._q + v
+        return target, a, v, q, self._near_end(a, v, q).any()
+
+    def _advance_few(self, wanted: np.ndarray, still: np.ndarray | None) -> tuple:
+        """The same, of one or a few robots."""
+        rows, tight = advance(self._rows, wanted.tolist(), None if still is None else still.tolist(), self._q.tolist(),
+                              self._v.tolist(), self._a.tolist(), self._wanted.tolist(), self._wanted_rate.tolist())
+        target, a, v, q, self._wanted, self._wanted_rate = np.array(rows)
+        return target, a, v, q, tight
+
+    def _near_end(self, a: np.ndarray, v: np.ndarray, q: np.ndarray) -> np.ndarray:
+        """Which channels have not got enough room for a generous stopping distance: a closer look is needed."""
+        size = np.abs(a)
+        speed = np.abs(v) + size * size * self._half_per_j
+        reach = speed * (speed * self._half_per_a + self._stop_factor + size * self._per_j)
+        return np.minimum(self._high - q, q - self._low) < reach
 
     def _aim(self, wanted: np.ndarray) -> np.ndarray:
         """Velocity from which the way to ``wanted`` just suffices to stop; on top of its own steady motion."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sim2real.deployment.braking import ramp_change, ramp_inverse, simulate, stopping_extent, velocity_step
+from sim2real.deployment.braking import ramp_change, ramp_inverse, simulate, stopping_bound, stopping_extent, velocity_step
 
 
 def _states(n, seed):
@@ -43,6 +43,16 @@ def test_closed_form_is_the_simulation():
     assert np.abs(up - np.maximum(path.max(axis=0), 0.0)).max() <= 1e-12 * scale.max()
     assert (np.abs(up - np.maximum(path.max(axis=0), 0.0)) / scale).max() < 1e-10
     assert (np.abs(down - np.minimum(path.min(axis=0), 0.0)) / scale).max() < 1e-10
+
+
+def test_the_bound_is_never_less_than_the_way():
+    v, a, _, a_max, jerk = _states(20_000, 4)
+    up, down = stopping_extent(v, a, a_max, jerk)
+    bound = stopping_bound(v, a, a_max, jerk)
+    assert (np.maximum(up, -down) <= bound).all()
+    moving = np.abs(v) > 10.0 * a_max
+    assert moving.sum() > 100
+    assert np.median(bound[moving] / np.maximum(up, -down)[moving]) < 1.5  # and not much more where it counts
 
 
 def test_braking_ends_exactly_at_rest_without_oscillation():

@@ -161,6 +161,40 @@ def test_who_heeds_it_never_breaks_it(seed, patience):
     assert worst > 0.018
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["ur5e", "so101"]))
+def test_what_is_not_worked_out_anew_is_judged_as_if_it_were(seed, name):
+    rng, robot = np.random.default_rng(seed), load_robot(name)
+    lean, thorough = Envelope(robot), Envelope(robot)
+    thorough._surely = lambda departure, left: False
+    q = robot.home + rng.normal(size=robot.num_joints) * rng.choice([0.0, 0.5])
+    assert lean.start(q) == thorough.start(q)
+    velocity = np.zeros(robot.num_joints)
+    for _ in range(60):
+        velocity = 0.8 * velocity + 0.3 * rng.normal(size=robot.num_joints)
+        q = q + velocity * robot.control_period
+        acceleration = rng.normal(size=robot.num_joints)
+        measured = q - 0.03 * velocity
+        assert lean.observe(measured) == thorough.observe(measured)
+        assert lean.arm(q, velocity, acceleration) == thorough.arm(q, velocity, acceleration)
+
+
+def test_a_robot_that_has_room_is_hardly_looked_at():
+    envelope, looks = Envelope(UR5E), []
+    look = envelope.capsules.look
+    envelope.capsules.look = lambda rows: looks.append(len(rows)) or look(rows)
+    for k in range(100):
+        q, velocity = elbow(UR5E.home, 0.3 * np.sin(0.05 * k)), elbow(np.zeros(6), 0.4 * np.cos(0.05 * k))
+        assert envelope.observe(q) == envelope.arm(q, velocity) == ""
+    assert 1 <= len(looks) < 30
+
+
+def test_a_departure_without_end_is_judged_by_a_look():
+    envelope = Envelope(UR5E, limits())
+    assert envelope.arm(UR5E.home) == ""
+    assert "not finite" in envelope.arm(at(elbow=np.inf)) and "not finite" in envelope.observe(at(elbow=np.nan))
+
+
 # ------------------------------------------------------------------------------------------------- driving out
 def stuck():
     """An envelope that keeps 20 mm, and a posture with the forearm 5 mm from the arm."""

@@ -1,0 +1,89 @@
+"""The safety filter's step for one robot, in plain floats: numpy takes longer to be called than to compute so few.
+
+Operation for operation what safety.py and braking.py say for batches, so both give the same bits (a property test
+compares them). Whoever changes one changes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import copysign, floor, sqrt
+
+import numpy as np
+
+Row = tuple[float, ...]
+
+
+def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[bool] | None, q: Sequence[float],
+            v: Sequence[float], a: Sequence[float], last_wanted: Sequence[float], last_rate: Sequence[float]
+            ) -> tuple[list[list[float]], bool]:
+    """One step of every channel.
+
+    Args:
+        constants: By channel what ``safety._constants`` gives.
+        wanted: Desired values, finite.
+        stands: Which channels brake to rest wherever that is, None: none.
+        q, v, a: The stream's last value and differences.
+        last_wanted, last_rate: Of the step before.
+
+    Returns:
+        Rows of channels: the aimed velocity, a, v, q, the desired value inside its bounds, its rate; and whether any
+        channel comes so near to its position bounds that its way to rest has to be looked at.
+    """
+    wants, rates, drifts, errors, distances = [], [], [], [], []
+    for (low, high, v_max, _, _, _, _, _, _, aim_per_j, *_), w, q0, v0, a0, w0, r0 in zip(
+            constants, wanted, q, v, a, last_wanted, last_rate, strict=True):
+        w = low if w < low else high if w > high else w
+        rate = w - w0
+        least, most = (r0, 0.0) if r0 < 0.0 else (0.0, r0)
+        drift = least if rate < least else most if rate > most else rate
+        drift = -v_max if drift < -v_max else v_max if drift > v_max else drift
+        error = w - q0 - drift
+        rising = copysign(a0, a0 * error)
+        x = rising * aim_per_j
+        distance = abs(error)
+        if x > 0.0:
+            carried = x * (copysign(1.0, error) * (v0 - drift) + 0.5 * rising * x)
+            if carried > 0.0:
+                distance -= carried
+                if distance < 0.0:
+                    distance = 0.0
+        wants.append(w)
+        rates.append(rate)
+        drifts.append(drift)
+        errors.append(error)
+        distances.append(distance)
+    targets, accelerations, velocities, positions, tight = [], [], [], [], False
+    for (low, high, v_max, a_max, j_max, aim_a, aim_j23, aim_half_j, aim_offset, _, half_per_a, stop_factor, half_per_j,
+         per_j), root, drift, error, distance, q0, v0, a0, still in zip(
+            constants, np.cbrt(distances).tolist(), drifts, errors, distances, q, v, a, stands or _NONE):
+        planned = root * aim_j23
+        planned = (aim_a if planned > aim_a else planned) + 1e-300
+        b = planned * aim_half_j + aim_offset
+        twice = 2.0 * distance
+        speed = twice / (b + sqrt(b * b + twice / planned))
+        target = drift + copysign(distance if speed > distance else speed, error)
+        target = 0.0 if still else -v_max if target < -v_max else v_max if target > v_max else target
+        # velocity_step
+        difference = target - v0
+        gap = abs(difference)
+        n = floor(sqrt(gap / (0.5 * j_max) + 0.25) - 0.5)
+        step = gap / (n + 1.0) + 0.5 * j_max * n
+        step = copysign(a_max if step > a_max else step, difference)
+        least, most = a0 - j_max, a0 + j_max
+        a1 = least if step < least else most if step > most else step
+        v1 = v0 + a1
+        q1 = q0 + v1
+        # room for a generous stopping distance
+        size = abs(a1)
+        fast = abs(v1) + size * size * half_per_j
+        reach = fast * (fast * half_per_a + stop_factor + size * per_j)
+        tight = tight or high - q1 < reach or q1 - low < reach
+        targets.append(target)
+        accelerations.append(a1)
+        velocities.append(v1)
+        positions.append(q1)
+    return [targets, accelerations, velocities, positions, wants, rates], tight
+
+
+_NONE = (False,) * 64
