@@ -35,6 +35,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="leave all life cycle transitions to others, as launch files do")
     parser.add_argument("--require-guard", action="store_true",
                         help="refuse to move unless `sim2real guard` watches (always so with a velocity interface)")
+    parser.add_argument("--require-security", action="store_true",
+                        help="refuse to run unless DDS security is enforced (docs/safety.md)")
     parser.add_argument("--realtime", type=int, default=0, metavar="P",
                         help="run the control loop under SCHED_FIFO with priority P (1 to 99), memory locked")
     parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
@@ -82,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
             recorder = Recorder(args.log, {"robot": robot.name, "task": bundle.task.name, "bundle": bundle.sha256,
                                            "interface": command.topic})
             stack.callback(recorder.close)
-        ros = stack.enter_context(RosContext(f"{NODE}_io", args.ros_args, args.domain_id))
+        ros = stack.enter_context(RosContext(f"{NODE}_io", args.ros_args, args.domain_id,
+                                             secure=args.require_security))
         rate = command.rate or 1.0 / bundle.task.control_period
         key = robot_key(robot.name, ros.context.get_domain_id(), ros.node.get_namespace())
         page = stack.enter_context(Heartbeat.create(key, bundle.task.command_size, period=1.0 / rate))
@@ -121,9 +124,10 @@ def summary(node, goals) -> dict:
     """The JSON line."""
     figures = node.figures
     return {"goals": goals.goals, "reached": goals.reached, "commands": figures.commands,
-            "limit_violations": figures.violations, "worst_age_s": figures.worst_age,
-            "latency_p50_us": figures.latency_us(0.5), "latency_p99_us": figures.latency_us(0.99),
-            "late_p99_us": figures.late_us(0.99), "skipped": figures.skipped}
+            "limit_violations": figures.violations, "worst_age_s": figures.ages.largest,
+            "latency_p50_us": 1e6 * figures.latency.quantile(0.5),
+            "latency_p99_us": 1e6 * figures.latency.quantile(0.99),
+            "late_p99_us": 1e6 * figures.lateness.quantile(0.99), "skipped": figures.skipped}
 
 
 def table(row: dict, errors: list[float]) -> str:

@@ -129,7 +129,7 @@ class ControlLoop:
         """One of the driver's periods; whether there is another one."""
         due = deadlines.next()
         now = time.monotonic()
-        self.figures.late(now - due)
+        self.figures.lateness.add(now - due)
         state, decision, why = None, None, ""
         if self._drive.stream.due:
             state = self._latest()
@@ -147,7 +147,7 @@ class ControlLoop:
                 return False
         self._publish(command, before)
         sent = time.monotonic()
-        self.figures.command(command)
+        self.figures.command(command, sent)
         if state is None or decision is None:
             self._log(self._transcript.ticked(command))
             return True

@@ -1,12 +1,13 @@
-"""What must be green before a policy may drive: one sentence for each thing that is not.
+"""What must be green before a policy may drive, and while it does: one sentence for each thing that is not.
 
-The judgement is of plain numbers, so it needs no ROS to be tested.
+The judgement of the driver is of plain numbers, so it needs no ROS to be tested.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +19,36 @@ from sim2real.types import RobotState
 _RATE_SHARE = 0.5  # of the profile's rate that must arrive at least: a policy may be slower than the driver
 _OUTSIDE = 0.1  # [rad] or [m] beyond a joint's limits that calibration may explain
 _SAMPLES = 5  # receptions from which a rate can be told
+
+
+class Gate(Protocol):
+    """Something that has to be so for the robot to move."""
+
+    def closed(self) -> list[str]:
+        """One sentence for each thing that is not green; asked before the node configures, is armed and activates."""
+        ...
+
+    def judge(self) -> tuple[str, str]:
+        """("stop" or "hold", why), or ("", "") where the robot may move; asked at every decision of the control loop,
+        in its thread: it answers from what is known, within microseconds."""
+        ...
+
+
+def all_closed(gates: Iterable[Gate]) -> list[str]:
+    """What ``closed`` of each says, one after the other."""
+    return [sentence for gate in gates for sentence in gate.closed()]
+
+
+def gravest(gates: Iterable[Gate]) -> tuple[str, str]:
+    """The first verdict that stops, or else the first that holds."""
+    found = ("", "")
+    for gate in gates:
+        verdict = gate.judge()
+        if verdict[0] == "stop":
+            return verdict
+        if not found[0]:
+            found = verdict
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,35 +8,33 @@ from __future__ import annotations
 
 import gc
 import time
-from collections import deque
 from typing import Any
 
 import numpy as np
 
 from sim2real import rotations
 from sim2real.deployment.bundle import Bundle
-from sim2real.errors import DeploymentError, MissingDependencyError
+from sim2real.errors import DeploymentError
 from sim2real.robots import RobotDescription
-from sim2real.ros import gates
 from sim2real.ros.context import RosContext, StopSignal, message_class
 from sim2real.ros.control_loop import ControlLoop
+from sim2real.ros.driver_gate import DriverGate
+from sim2real.ros.driver_link import DriverLink
 from sim2real.ros.figures import Figures
+from sim2real.ros.gates import Gate, all_closed, gravest
 from sim2real.ros.goals import GoalSequence
 from sim2real.ros.lifecycle import Aside, ManagedNode
 from sim2real.ros.log import Recorder
-from sim2real.ros.messages import CommandWriter, StateReader
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.report import Report
 from sim2real.ros.timing import prefer_this_process
 from sim2real.ros.topic_gates import TopicGates
 from sim2real.ros.watched import Watched
-from sim2real.types import RobotState
 
 NAME = "sim2real_policy"
 _LISTENING = 0.1  # of a control period: how much older than it looks a state of a fast driver may be
 _FAST = 4.0  # states in a control period that make a driver a fast one
 _WARM_UP = 30  # calls of the policy before the first one that counts
-_KEPT = 32  # receptions that tell a rate
 _PATIENCE = 1.0  # [s] in which a gate may turn green
 
 
@@ -50,6 +48,7 @@ class PolicyNode:
         ros: An open context.
         bundle: The policy.
         robot: The robot's description on this machine, whose profile may differ from the bundle's.
+        profile: Its driver's topics.
         command: Command interface of the profile.
         goals: What to do; with none, goals come from the topic ``~/goal``.
         recorder: Where to log, or None.
@@ -65,58 +64,26 @@ class PolicyNode:
     def __init__(self, ros: RosContext, bundle: Bundle, robot: RobotDescription, profile: RosProfile,
                  command: CommandTopic, goals: GoalSequence, recorder: Recorder | None = None, *, wait: float = 10.0,
                  watched: Watched | None = None, priority: int = 0):
-        self._ros, self._bundle, self._robot, self._profile, self._command = ros, bundle, robot, profile, command
+        self._ros, self._bundle, self._profile = ros, bundle, profile
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
-        self._watched, self._gates = watched, TopicGates(ros, profile)
+        self._watched = watched
         self._period = bundle.task.control_period
         self._rate = command.rate or 1.0 / self._period
-        self._reader = StateReader(robot, profile)
         self._fast = profile.state.rate * self._period > _FAST
-        self._latest: RobotState | None = None
-        self._received: deque[float] = deque(maxlen=_KEPT)
-        self._rejected = ""
+        self._link = DriverLink(ros, robot, profile, command, self._rate)
+        self._gates: list[Gate] = [DriverGate(robot, profile, command, self._link, watched), TopicGates(ros, profile),
+                                   *([] if watched is None else [watched])]
         self._armed = False
         self._stop: StopSignal | None = None
         self._loop: ControlLoop | None = None
         self.figures = Figures(bundle.limits, 1.0 / self._rate)
         self.fault = ""
         self.managed = ManagedNode(ros, NAME, self, {})
-        self._report = Report(ros, self.managed, goals, recorder)
-        self._publishers = self._connect()
-        self._writer = CommandWriter(robot, profile, command, lambda name: message_class(name)(),
-                                     without={part.topic for part in command.also} - set(self._publishers),
-                                     period=1.0 / self._rate)
+        self._report = Report(ros, self.managed, self._link, goals, recorder)
+        self.managed.node.create_subscription(message_class("geometry_msgs/msg/PoseStamped"), "~/goal",
+                                              self._receive_goal, ros.qos("reliable"))
 
     # ------------------------------------------------------------------ messages
-    def _connect(self) -> dict[str, Any]:
-        node, outside, state = self._ros.node, self.managed.node, self._profile.state
-        # best effort takes what either kind of publisher offers, and never waits for a lost message
-        node.create_subscription(message_class(state.type), state.topic, self._receive, self._ros.qos("best_effort"),
-                                 event_callbacks=self._ros.subscription_events(state.topic))
-        outside.create_subscription(message_class("geometry_msgs/msg/PoseStamped"), "~/goal", self._receive_goal,
-                                    self._ros.qos("reliable"))
-        publishers = {}
-        for part in (self._command, *self._command.also):
-            try:
-                kind = message_class(part.type)
-            except MissingDependencyError as error:
-                if not part.optional:
-                    raise
-                node.get_logger().warning(f"{part.topic} is left out: {error}")
-                continue
-            publishers[part.topic] = node.create_publisher(kind, part.topic, self._ros.qos(part.qos))
-        return publishers
-
-    def _receive(self, message: Any) -> None:
-        now = time.monotonic()
-        try:
-            self._latest = self._reader.read(message, now)
-        except DeploymentError as error:
-            self._rejected = str(error)
-            self._ros.node.get_logger().error(self._rejected, throttle_duration_sec=1.0)
-            return
-        self._received.append(now)
-
     def _receive_goal(self, message: Any) -> None:
         task, p, o = self._bundle.task, message.pose.position, message.pose.orientation
         q = rotations.normalize(np.array([o.w, o.x, o.y, o.z]))
@@ -127,19 +94,16 @@ class PolicyNode:
             return
         self._goals.replace(goal)
 
-    def _send(self, command: np.ndarray, before: np.ndarray) -> None:
-        for part, message in self._writer.write(command, before, time.time()):
-            self._publishers[part.topic].publish(message)
-
     # ------------------------------------------------------------------ life cycle, in the services' thread
     def configure(self) -> str:
         """Wait for the driver, check what arrives, warm the policy up."""
         end = time.monotonic() + self._wait
-        while self._latest is None or not self._takers() or (self._watched is not None and self._watched.closed()):
+        while not self._link.answered or (self._watched is not None and self._watched.closed()):
             if self._stop is not None and self._stop.is_set:
                 return "asked to stop"
             if time.monotonic() > end:
-                return self._missing() if self._latest is None or not self._takers() else "; ".join(self._closed())
+                return "; ".join(self._closed()) if self._link.answered else self._link.missing(
+                    self._bundle.robot.name, self._wait)
             time.sleep(0.02)
         for _ in range(_WARM_UP):
             self._bundle.policy(np.zeros((1, self._bundle.task.builder(1).size), np.float32))
@@ -152,9 +116,9 @@ class PolicyNode:
         if closed := self._closed():
             return "; ".join(closed)
         self.figures = Figures(self._bundle.limits, 1.0 / self._rate)
-        self._loop = ControlLoop(self._bundle, self._goals, lambda: self._latest, self._send, rate=self._rate,
+        self._loop = ControlLoop(self._bundle, self._goals, lambda: self._link.latest, self._link.send, rate=self._rate,
                                  follow=not self._fast and self._rate * self._period < 1.5,
-                                 unlock=self._profile.unlock, figures=self.figures, gates=self._gates.judge,
+                                 unlock=self._profile.unlock, figures=self.figures, gates=lambda: gravest(self._gates),
                                  recorder=self._recorder, watched=self._watched, priority=self._priority)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: the collector need not look at it in the loop
@@ -200,34 +164,12 @@ class PolicyNode:
         active = self.managed.state == "active"
         return f"{name} is read-only while the node is active; disarm it first" if active else ""
 
-    def _takers(self) -> int:
-        return self._publishers[self._command.topic].get_subscription_count()
-
     def _closed(self) -> list[str]:
         """The gates that are not green and do not turn so in a moment: a busy machine may be late with one state."""
         end = time.monotonic() + _PATIENCE
-        while (closed := self._look()) and time.monotonic() < end:
+        while (closed := all_closed(self._gates)) and time.monotonic() < end:
             time.sleep(0.02)
         return closed
-
-    def _look(self) -> list[str]:
-        guards = 0 if self._watched is None else self._watched.guards
-        others = self._ros.node.count_publishers(self._command.topic) - 1 - guards
-        seen = gates.Seen(self._latest, time.monotonic(), list(self._received), self._takers(), others, self._rejected)
-        closed = [*gates.closed(self._robot, self._profile, self._command, seen), *self._gates.closed()]
-        return closed if self._watched is None else [*closed, *self._watched.closed()]
-
-    def _missing(self) -> str:
-        state, name = self._profile.state, self._bundle.robot.name
-        if self._latest is not None:
-            needs = f"; the driver needs: {self._command.needs}" if self._command.needs else ""
-            return (f"nobody takes commands on {self._command.topic} ({self._command.type}) within {self._wait:g} s"
-                    f"{needs}")
-        if self._rejected:
-            return f"no usable state within {self._wait:g} s: {self._rejected}"
-        count = self._ros.node.count_publishers(state.topic)
-        return (f"no message on {state.topic} ({state.type}) within {self._wait:g} s, {count} publishers there; start "
-                f"the driver or `sim2real twin {name}` in the same ROS domain")
 
     # ------------------------------------------------------------------ the caller's thread
     def run(self, stop: StopSignal, duration: float | None = None, *, arm: bool = True, managed: bool = False) -> None:

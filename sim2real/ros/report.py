@@ -7,12 +7,14 @@ import time
 
 from sim2real.ros.context import RosContext, message_class
 from sim2real.ros.control_loop import ControlLoop
-from sim2real.ros.figures import Figures
+from sim2real.ros.driver_link import DriverLink
+from sim2real.ros.figures import Figures, Series
 from sim2real.ros.goals import GoalSequence
 from sim2real.ros.lifecycle import ManagedNode
 from sim2real.ros.log import Recorder
 
 _STATUS_SECONDS, _DIAGNOSTIC_SECONDS = 0.2, 1.0
+_RECENT = 2000  # values that the quantiles of ``/diagnostics`` are of: those of a whole run take too long to sort
 
 
 class Report:
@@ -21,12 +23,14 @@ class Report:
     Args:
         ros: An open context.
         managed: The node.
+        link: Whose states that were not taken are told.
         goals: Whose count is told.
         recorder: Whose drops are told, or None.
     """
 
-    def __init__(self, ros: RosContext, managed: ManagedNode, goals: GoalSequence, recorder: Recorder | None):
-        self._managed, self._goals, self._recorder = managed, goals, recorder
+    def __init__(self, ros: RosContext, managed: ManagedNode, link: DriverLink, goals: GoalSequence,
+                 recorder: Recorder | None):
+        self._managed, self._link, self._goals, self._recorder = managed, link, goals, recorder
         self._message = message_class("std_msgs/msg/String")
         self._publisher = managed.node.create_publisher(self._message, "~/status", ros.qos("reliable"))
         self._told = ("", "")
@@ -48,21 +52,31 @@ class Report:
             self._told, self._status_at = (state, mode), now
             row = {"state": state, "mode": mode, "cause": fault or (loop.cause if loop else ""),
                    "age_s": loop.age if running else None, "error_m": loop.error if loop else None,
-                   "worst_latency_s": 1e-6 * figures.latency_us(1.0), "goals": self._goals.goals,
+                   "worst_latency_s": figures.latency.largest, "goals": self._goals.goals,
                    "reached": self._goals.reached, "commands": figures.commands}
             text = json.dumps({key: None if value != value else value for key, value in row.items()})
             self._publisher.publish(self._message(data=text))
         if now - self._diagnosed_at >= _DIAGNOSTIC_SECONDS:
             self._diagnosed_at = now
-            self._diagnose(fault, figures)
+            self._diagnose(fault, loop, figures)
 
-    def _diagnose(self, fault: str, f: Figures) -> None:
+    def _diagnose(self, fault: str, loop: ControlLoop | None, f: Figures) -> None:
+        refused = f"states were refused: {self._link.rejected}" if self._link.refused else ""
         skipped = f"{f.skipped} ticks were skipped" if f.skipped else ""
-        level, words = (2, fault) if fault else (1, skipped) if skipped else (0, self._managed.state)
+        note = loop.note if loop else ""
+        words = "; ".join(filter(None, (fault, skipped, refused, note))) or self._managed.state
+        level = 2 if fault else 1 if skipped or refused or note else 0
         figures = {"state": self._managed.state, "commands": f.commands, "skipped ticks": f.skipped,
-                   "outside a limit": f.violations, "worst age [ms]": f"{1e3 * f.worst_age:.1f}",
+                   "outside a limit": f.violations, "clipped": f.clipped, "saturated": f.saturated,
+                   "states refused": self._link.refused,
                    "log rows dropped": self._recorder.dropped if self._recorder else 0}
-        for name, quantile in (("p50", 0.5), ("p99", 0.99), ("max", 1.0)):
-            figures[f"latency {name} [us]"] = f"{f.latency_us(quantile):.0f}"
-            figures[f"lateness {name} [us]"] = f"{f.late_us(quantile):.0f}"
+        for name, series, factor, unit in (("period", f.periods, 1e3, "ms"), ("latency", f.latency, 1e6, "us"),
+                                           ("lateness", f.lateness, 1e6, "us"), ("age", f.ages, 1e3, "ms")):
+            for word, value in _spread(series).items():
+                figures[f"{name} {word} [{unit}]"] = f"{factor * value:.3f}"
         self._managed.diagnose(level, words, figures)
+
+
+def _spread(series: Series) -> dict[str, float]:
+    """Median and 99th percentile of the recent values, and the largest of all."""
+    return {"p50": series.quantile(0.5, _RECENT), "p99": series.quantile(0.99, _RECENT), "max": series.largest}

@@ -36,6 +36,10 @@ class Watched:
         return ["no guard watches this process: start `sim2real guard` for the same robot, interface and ROS domain"
                 ] if self._required and not self.guards else []
 
+    def judge(self) -> tuple[str, str]:
+        """``sending`` says it, at every command."""
+        return "", ""
+
     def begin(self) -> None:
         """An activation begins: a guard that is there now has to stay."""
         self._watching = bool(self.guards)

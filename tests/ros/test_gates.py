@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim2real.robots import load_robot
-from sim2real.ros.gates import Seen, closed
+from sim2real.ros.gates import Seen, all_closed, closed, gravest
 from sim2real.ros.profiles import RosProfile
 from sim2real.types import RobotState
 
@@ -49,6 +49,28 @@ def test_each_gate_by_itself(changes, words):
 
 def test_several_are_all_named():
     assert len(closed(*arm(now=11.0, takers=0, rivals=2))) == 3
+
+
+@dataclasses.dataclass
+class Answer:
+    """A gate that says always the same."""
+
+    verdict: tuple[str, str] = ("", "")
+    sentences: tuple[str, ...] = ()
+
+    def closed(self):
+        return list(self.sentences)
+
+    def judge(self):
+        return self.verdict
+
+
+def test_of_many_gates_all_are_named_and_the_gravest_counts():
+    well, slow, worse = Answer(), Answer(("hold", "slow"), ("slow",)), Answer(("stop", "worse"), ("worse", "and more"))
+    assert all_closed([well, slow, worse]) == ["slow", "worse", "and more"]
+    assert gravest([]) == gravest([well]) == ("", "")
+    assert gravest([well, slow, Answer(("hold", "later"))]) == ("hold", "slow")
+    assert gravest([slow, worse]) == gravest([worse, slow]) == ("stop", "worse")
 
 
 def test_a_drone_upside_down():

@@ -1,0 +1,108 @@
+"""The policy node's side of the driver's topics: states in, commands out, and who else is on the command topic."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from sim2real.errors import DeploymentError, MissingDependencyError
+from sim2real.robots import RobotDescription
+from sim2real.ros.context import RosContext, message_class
+from sim2real.ros.messages import CommandWriter, StateReader
+from sim2real.ros.profiles import CommandTopic, RosProfile
+from sim2real.types import RobotState
+
+_KEPT = 32  # receptions that tell a rate
+
+
+class DriverLink:
+    """Listens to a driver's states and publishes commands to it.
+
+    Args:
+        ros: An open context, whose executor must be spun.
+        robot: The robot's description.
+        profile: Its driver's topics.
+        command: The command interface used.
+        rate: Commands per second.
+
+    Attributes:
+        latest: The last state that could be read, stamped with its reception [s] (monotonic), or None.
+        received: When the last states came, [s], oldest first.
+        rejected: Why the last message that was not taken was not, "" if all were.
+        refused: How many were not taken.
+    """
+
+    def __init__(self, ros: RosContext, robot: RobotDescription, profile: RosProfile, command: CommandTopic,
+                 rate: float):
+        self._ros, self._state, self._command = ros, profile.state, command
+        self._reader = StateReader(robot, profile)
+        self.latest: RobotState | None = None
+        self.received: deque[float] = deque(maxlen=_KEPT)
+        self.rejected, self.refused = "", 0
+        self._publishers = self._connect()
+        self._writer = CommandWriter(robot, profile, command, lambda name: message_class(name)(),
+                                     without={part.topic for part in command.also} - set(self._publishers),
+                                     period=1.0 / rate)
+
+    def _connect(self) -> dict[str, Any]:
+        node, state = self._ros.node, self._state
+        # best effort takes what either kind of publisher offers, and never waits for a lost message
+        node.create_subscription(message_class(state.type), state.topic, self._receive, self._ros.qos("best_effort"),
+                                 event_callbacks=self._ros.subscription_events(state.topic))
+        publishers = {}
+        for part in (self._command, *self._command.also):
+            try:
+                kind = message_class(part.type)
+            except MissingDependencyError as error:
+                if not part.optional:
+                    raise
+                node.get_logger().warning(f"{part.topic} is left out: {error}")
+                continue
+            publishers[part.topic] = node.create_publisher(kind, part.topic, self._ros.qos(part.qos))
+        return publishers
+
+    def _receive(self, message: Any) -> None:
+        now = time.monotonic()
+        try:
+            self.latest = self._reader.read(message, now)
+        except DeploymentError as error:
+            self.rejected = str(error)
+            self.refused += 1
+            self._ros.node.get_logger().error(self.rejected, throttle_duration_sec=1.0)
+            return
+        self.received.append(now)
+
+    def send(self, command: np.ndarray, before: np.ndarray) -> None:
+        """Publish a command (C,) that follows ``before`` (C,)."""
+        for part, message in self._writer.write(command, before, time.time()):
+            self._publishers[part.topic].publish(message)
+
+    @property
+    def takers(self) -> int:
+        """Subscribers of the command topic."""
+        return self._publishers[self._command.topic].get_subscription_count()
+
+    @property
+    def publishers(self) -> int:
+        """Publishers on the command topic, this one included."""
+        return self._ros.node.count_publishers(self._command.topic)
+
+    @property
+    def answered(self) -> bool:
+        """Whether a state came and somebody takes commands."""
+        return self.latest is not None and self.takers > 0
+
+    def missing(self, robot: str, waited: float) -> str:
+        """What of ``answered`` is not so after ``waited`` [s], and what to do about it."""
+        state, command = self._state, self._command
+        if self.latest is not None:
+            needs = f"; the driver needs: {command.needs}" if command.needs else ""
+            return f"nobody takes commands on {command.topic} ({command.type}) within {waited:g} s{needs}"
+        if self.rejected:
+            return f"no usable state within {waited:g} s: {self.rejected}"
+        count = self._ros.node.count_publishers(state.topic)
+        return (f"no message on {state.topic} ({state.type}) within {waited:g} s, {count} publishers there; start "
+                f"the driver or `sim2real twin {robot}` in the same ROS domain")
