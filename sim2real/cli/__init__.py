@@ -29,6 +29,7 @@ VERBS = {
     "twin": "simulate a robot's driver as a ROS 2 node",
     "deploy": "run a policy bundle as a ROS 2 node",
     "guard": "stop the robot when the policy's process dies or hangs",
+    "security": "write the SROS2 policy of a robot's runner, guard, twin and operator",
     "replay": "run a log's inputs through its bundle again and compare every command",
     "demo": "the whole job: train, export, evaluate on twins, run over ROS 2",
 }

@@ -21,6 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="command interface that the runner uses (default: the profile's first)")
     parser.add_argument("--timeout", type=float, default=0.1, metavar="S",
                         help="age of the runner's beat at which it counts as hung (default: 0.1)")
+    parser.add_argument("--require-security", action="store_true",
+                        help="refuse to run unless DDS security is enforced (docs/safety.md)")
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--duration", type=float, default=None, metavar="S", help="end by itself after S seconds")
     parser.add_argument("--json", action="store_true", help="print nothing but one JSON line at the end")
@@ -47,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     profile = RosProfile.for_robot(robot)
     command = profile.command(args.interface)
     channels = robot.num_joints if robot.kind == "arm" else 4
-    with StopSignal() as stop, RosContext(NODE, args.ros_args, args.domain_id) as ros:
+    with StopSignal() as stop, RosContext(NODE, args.ros_args, args.domain_id, secure=args.require_security) as ros:
         key = robot_key(robot.name, ros.context.get_domain_id(), ros.node.get_namespace())
         with Heartbeat.attach(key, channels) as heartbeat:
             guard = GuardNode(ros, robot, profile, command, heartbeat, timeout=args.timeout)

@@ -9,11 +9,12 @@ import importlib
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from sim2real.errors import BadInputError, DeploymentError, MissingDependencyError
+from sim2real.ros import security
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -44,6 +45,13 @@ def message_class(name: str) -> Any:
     if not hasattr(module, kind):
         raise MissingDependencyError(f"package {package} has no message {kind!r}; correct 'type' in the ros section")
     return getattr(module, kind)
+
+
+def stay_on_this_machine(environment: MutableMapping[str, str]) -> None:
+    """Let nodes be discovered from this machine alone, unless the environment says how far."""
+    if environment.get("ROS_DISTRO") == "humble":  # knows no ranges yet
+        environment.setdefault("ROS_LOCALHOST_ONLY", "1")
+    environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 
 class StopSignal:
@@ -98,10 +106,14 @@ class RosContext:
         name: Name of the node.
         arguments: ROS arguments such as ``-r /cf/odom:=/cf231/odom``, without the leading ``--ros-args``.
         domain_id: ROS_DOMAIN_ID; None takes the environment's.
+        secure: Raise DeploymentError unless DDS security is enforced.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str] = (), domain_id: int | None = None):
-        os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    def __init__(self, name: str, arguments: Sequence[str] = (), domain_id: int | None = None, *,
+                 secure: bool = False):
+        stay_on_this_machine(os.environ)
+        if secure:
+            security.require(security.environment_problems(arguments, os.environ))
         self.rclpy = import_ros("rclpy")
         if domain_id is not None and not 0 <= domain_id <= 232:
             raise BadInputError(f"expected a ROS domain id between 0 and 232, got {domain_id}")
@@ -114,12 +126,22 @@ class RosContext:
             self.rclpy.init(args=options, context=self.context, domain_id=domain_id,
                             signal_handler_options=signals.SignalHandlerOptions.NO)
             self.node: Node = self.rclpy.create_node(name, context=self.context)
+            if secure:
+                self._require_plugins()
         except Exception as error:
             self.context.try_shutdown()
+            if isinstance(error, DeploymentError):
+                raise
+            if secure:
+                self._require_plugins()  # says it better, if that is the reason
             raise DeploymentError(f"ROS 2 does not start: {' '.join(str(error).split())}; check the ROS arguments and "
                                   "the network") from error
         self._executor = executors.SingleThreadedExecutor(context=self.context)
         self._executor.add_node(self.node)
+
+    def _require_plugins(self) -> None:
+        identifier = self.rclpy.get_rmw_implementation_identifier()
+        security.require(security.middleware_problems(identifier, security.loaded_libraries()))
 
     def spin_once(self, timeout: float) -> None:
         """Serve one callback, or wait up to ``timeout`` [s] for one."""
