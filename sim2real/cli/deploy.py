@@ -37,9 +37,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="refuse to move unless `sim2real guard` watches (always so with a velocity interface)")
     parser.add_argument("--require-security", action="store_true",
                         help="refuse to run unless DDS security is enforced (docs/safety.md)")
+    parser.add_argument("--require-camera", action="append", default=[], metavar="NAME",
+                        help="a camera of the robot's ros section that has to see fresh images all the while; may be "
+                             "repeated (those that the bundle was trained with always have to)")
     parser.add_argument("--realtime", type=int, default=0, metavar="P",
                         help="run the control loop under SCHED_FIFO with priority P (1 to 99), memory locked")
     parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
+    parser.add_argument("--log-size", type=int, default=64, metavar="MIB",
+                        help="a log of that size goes on in FILE.001.mcap, FILE.002.mcap, ... (default: 64)")
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--json", action="store_true", help="print nothing but one JSON line at the end")
     parser.add_argument("--ros-args", nargs=argparse.REMAINDER, default=[], metavar="ARG",
@@ -55,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.deployment.heartbeat import Heartbeat, robot_key
     from sim2real.errors import BadInputError
     from sim2real.robots import load_robot
+    from sim2real.ros.camera_gates import open_cameras, required_cameras
     from sim2real.ros.context import RosContext, StopSignal, import_ros
     from sim2real.ros.goals import GoalSequence
     from sim2real.ros.log import Recorder
@@ -69,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
             raise BadInputError(f"expected --{name.replace('_', '-')} over zero, got {getattr(args, name):g}")
     if args.arm and args.managed:
         raise BadInputError("expected --arm or --managed, not both: one drives at once, the other waits for others")
+    if args.log_size < 1:
+        raise BadInputError(f"expected --log-size of 1 (MiB) or more, got {args.log_size}; 64 is the default")
     if not 0 <= args.realtime <= 99:
         raise BadInputError(f"expected --realtime between 1 and 99, got {args.realtime}")
     import_ros("rclpy")
@@ -77,12 +85,13 @@ def run(args: argparse.Namespace) -> int:
     check_same_robot(bundle.robot, robot)
     profile = RosProfile.for_robot(robot)
     command = profile.command(args.interface)
+    required = required_cameras(bundle, robot, profile, args.require_camera)
     goals = GoalSequence(bundle.task, collect_goals(args, bundle.task), timeout=args.goal_timeout)
     with StopSignal() as stop, contextlib.ExitStack() as stack:
         recorder = None
         if args.log:
             recorder = Recorder(args.log, {"robot": robot.name, "task": bundle.task.name, "bundle": bundle.sha256,
-                                           "interface": command.topic})
+                                           "interface": command.topic}, size=args.log_size << 20)
             stack.callback(recorder.close)
         ros = stack.enter_context(RosContext(f"{NODE}_io", args.ros_args, args.domain_id,
                                              secure=args.require_security))
@@ -90,8 +99,11 @@ def run(args: argparse.Namespace) -> int:
         key = robot_key(robot.name, ros.context.get_domain_id(), ros.node.get_namespace())
         page = stack.enter_context(Heartbeat.create(key, bundle.task.command_size, period=1.0 / rate))
         watched = Watched(page, args.require_guard or command.quantity == "velocity")
+        cameras = open_cameras(ros, profile, required, args.ros_args)
+        for camera in cameras:
+            stack.callback(camera.close)
         node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder, wait=args.wait, watched=watched,
-                          priority=args.realtime)
+                          cameras=cameras, priority=args.realtime)
         if not args.json:
             say(f"{bundle.task.name} on {robot.name}: {profile.state.topic} -> {command.topic}")
             if not args.arm and not args.managed:

@@ -2,91 +2,102 @@
 
 The control loop puts rows into a pipe and never waits: a row that does not fit is dropped and counted. A full, broken
 or slow disk, and even the death of the recorder's process, cost rows and never the loop; the death of the loop's
-process costs nothing that it had put.
+process costs nothing that it had put. A dead recorder is started again and goes on in the log's next part.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import importlib.util
 import marshal
+import math
 import os
-import select
 import subprocess
-import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sim2real.errors import MissingDependencyError, StorageError
-from sim2real.ros.log_process import LENGTH
+from sim2real.errors import BadInputError, MissingDependencyError, StorageError
+from sim2real.ros.log_parts import NAME
+from sim2real.ros.log_pipe import LogPipe
 from sim2real.ros.log_reader import read_log
 
 __all__ = ["Recorder", "read_log"]
 
-_PIPE_BYTES = 1 << 20  # Linux gives so much to everybody
-_F_SETPIPE_SZ = 1031
+LEAST_SIZE = 1 << 20  # bytes of a part
 _CLOSE_SECONDS = 5.0
 _LISTEN_EVERY = 256  # rows: so that the answers never fill their pipe
+_REST, _LONGEST_REST = 0.2, 10.0  # [s] before a dead recorder is started again: twice as long each time
 
 
 class Recorder:
-    """Writes rows by topic (``/state``, ``/command``, ``/decision``, ``/event``, ...) to one MCAP file.
+    """Writes rows by topic (``/state``, ``/command``, ``/decision``, ``/event``, ...) to an MCAP file, or several.
 
     Args:
-        path: The file, replaced if it is there.
-        metadata: Words about the run, stored in the file.
+        path: The first part, replaced if it is there; the next ones are run.001.mcap, ... for run.mcap.
+        metadata: Words about the run, stored in each part.
         capacity: Rows that may wait for a slow disk, besides those in the pipe (1 MiB, about 2 000 rows).
+        size: About how many bytes a part may have; without, only a dead recorder or a broken disk begins another one.
 
     Raises:
         StorageError: The file cannot be written there.
+        BadInputError: ``size`` is less than 1 MiB.
         MissingDependencyError: There is no mcap.
     """
 
-    def __init__(self, path: str | Path, metadata: dict[str, str], *, capacity: int = 20_000):
+    def __init__(self, path: str | Path, metadata: dict[str, str], *, capacity: int = 20_000, size: int | None = None):
         if importlib.util.find_spec("mcap") is None:
             raise MissingDependencyError("a log needs the package mcap: pip install 'sim2real[deploy]'")
+        if size is not None and size < LEAST_SIZE:
+            raise BadInputError(f"expected a log size of {LEAST_SIZE} bytes (1 MiB) or more, got {size}")
         self.path = Path(path)
         self._lock = threading.Lock()
-        self._sequence = self._refused = self._written = self._lost = 0
-        self._failure, self._answer, self._rest = "", b"", b""
-        self._open, self._closed = True, False
+        self._sequence = self._refused = self._gone = 0
+        self._failure, self._closed, self._restarts = "", threading.Event(), 0
+        words = {**{str(key): str(value) for key, value in metadata.items()}, NAME: uuid.uuid4().hex}
+        self._options: dict[str, Any] = {"metadata": words, "capacity": capacity, "size": size or math.inf}
         try:
-            with self.path.open("wb") as file:  # opened here, so that a wrong path is told at once
-                self._process = _start(file.fileno(), capacity)
+            with self.path.open("wb"):  # opened here too, so that a wrong path is told at once
+                self._pipe = LogPipe(self.path, part=0, **self._options)
         except OSError as error:
             raise StorageError(f"cannot write the log {self.path}: {error.strerror or error}; "
                                "give another --log") from error
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._pipe = self._process.stdin
-        self._in, self._out = self._pipe.fileno(), self._process.stdout.fileno()
-        _enlarge(self._in)
-        os.set_blocking(self._in, False)
-        os.set_blocking(self._out, False)
-        self._send(marshal.dumps({str(key): str(value) for key, value in metadata.items()}))
+        threading.Thread(target=self._keep, name="recorder", daemon=True).start()
 
     @property
     def dropped(self) -> int:
         """Rows that were not written, as far as is known: all of them once the recorder is closed."""
         with self._lock:
-            ended = self._process.poll() is not None  # asked first: what it said last is then there to be read
-            self._listen()
-            return self._sequence - self._written if ended else self._refused + self._lost
+            ended = self._pipe.process.poll() is not None  # asked first: what it said last is then there to be read
+            self._pipe.listen()
+            pipe = self._pipe
+            return self._refused + self._gone + (pipe.accepted - pipe.written if ended else pipe.lost)
 
     @property
     def failure(self) -> str:
         """What the disk said first, or how the recorder's process ended; empty while all is well."""
         with self._lock:
-            code = self._process.poll()
-            self._listen()
-            if not self._failure and code is not None and (code or not self._closed):
-                how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-                self._failure = f"the recorder's process {how}; the log ends there"
-            return f"{self.path}: {self._failure}" if self._failure else ""
+            code = self._pipe.process.poll()
+            self._pipe.listen()
+            words = self._failure or self._pipe.failure
+            if not words and code is not None and (code or not self._closed.is_set()):
+                words = _death(code)
+            again = f"; started again {self._restarts} times" if self._restarts else ""
+            return f"{self.path}: {words}{again}" if words else ""
+
+    @property
+    def restarts(self) -> int:
+        """How often the recorder's process had died and was started again."""
+        return self._restarts
+
+    @property
+    def pid(self) -> int:
+        """Id of the recorder's present process."""
+        return self._pipe.process.pid
 
     def put(self, topic: str, row: dict[str, Any]) -> None:
         """Hand over one row now; never waits. Arrays are flattened."""
@@ -95,78 +106,51 @@ class Recorder:
         with self._lock:
             frame = marshal.dumps((topic, stamp, self._sequence, plain))
             self._sequence += 1
-            if not self._send(frame):
+            if not self._pipe.send(frame):
                 self._refused += 1
             if self._sequence % _LISTEN_EVERY == 0:
-                self._listen()
+                self._pipe.listen()
 
     def close(self) -> None:
         """Hand over what is left and wait up to 5 s for the end of the file; later rows are dropped."""
         with self._lock:
-            if self._closed:
+            if self._closed.is_set():
                 return
-            self._open, self._closed = False, True
+            self._closed.set()
             end = time.monotonic() + _CLOSE_SECONDS
-            while self._rest and time.monotonic() < end:
-                select.select([], [self._in], [], 0.05)
-                self._push()
-            self._pipe.close()
+            self._pipe.finish(end)
         try:
-            self._process.wait(timeout=max(end - time.monotonic(), 0.1))
+            self._pipe.process.wait(timeout=max(end - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
             self._failure = self._failure or f"still being written after {_CLOSE_SECONDS:g} s"
 
-    def _send(self, frame: bytes) -> bool:
-        """Whether the pipe took the frame (or, of one that is larger than a page, its beginning)."""
-        if not self._open or (self._rest and not self._push()):
-            return False
-        self._rest = LENGTH.pack(len(frame)) + frame
-        before = len(self._rest)
-        if not self._push() and len(self._rest) == before:
-            self._rest = b""
-            return False
-        return True
-
-    def _push(self) -> bool:
-        """Write what is left of a frame; whether nothing is."""
-        try:
-            self._rest = self._rest[os.write(self._in, self._rest):]
-        except BlockingIOError:
-            return False
-        except OSError:  # the recorder's process has died
-            self._open, self._rest = False, b""
-            return False
-        return not self._rest
-
-    def _listen(self) -> None:
-        """Take in what the recorder's process said last."""
-        try:
-            while data := os.read(self._out, 1 << 16):
-                self._answer += data
-        except (BlockingIOError, ValueError):
-            pass
-        *lines, self._answer = self._answer.split(b"\n")
-        if lines:
-            written, lost, failure = lines[-1].decode(errors="replace").split(" ", 2)
-            self._written, self._lost, self._failure = int(written), int(lost), failure or self._failure
+    def _keep(self) -> None:
+        """Where the recorder's process dies, start another one, which goes on in the next part; in its own thread."""
+        while True:
+            with contextlib.suppress(ChildProcessError):  # somebody has asked before
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            if self._closed.wait(min(_REST * 2.0**self._restarts, _LONGEST_REST)):  # what kills it may still be about
+                return
+            try:  # beside the lock: the control loop does not wait for this
+                pipe = LogPipe(self.path, part=self._pipe.part, **self._options)
+            except OSError as error:
+                pipe, words = None, f"the recorder cannot be started again: {error.strerror or error}"
+            with self._lock:
+                dead = self._pipe
+                if pipe is None:
+                    self._failure = self._failure or words
+                    return
+                dead.leave()
+                self._failure = self._failure or dead.failure or _death(dead.process.returncode)
+                self._gone += dead.accepted - dead.written
+                self._pipe, self._restarts = pipe, self._restarts + 1
+                if self._closed.is_set():
+                    pipe.finish(time.monotonic())
 
 
-def _start(descriptor: int, capacity: int) -> subprocess.Popen[bytes]:
-    """The recorder's process: a fresh interpreter, as a fork would copy threads and middleware."""
-    import sim2real
-
-    root = str(Path(sim2real.__file__).resolve().parents[1])
-    paths = [root, *(os.path.abspath(path) for path in sys.path if path)]
-    # from "/", so that no file of the present folder is taken for a module; a session of its own: Ctrl-C is not for it
-    return subprocess.Popen(
-        [sys.executable, "-m", "sim2real.ros.log_process", str(descriptor), str(os.getpid()), str(capacity)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, pass_fds=(descriptor,),
-        cwd="/", env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, start_new_session=True)
-
-
-def _enlarge(pipe: int) -> None:
-    with contextlib.suppress(OSError):  # 64 KiB then, or what the system gives
-        fcntl.fcntl(pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
+def _death(code: int) -> str:
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return f"the recorder's process {how}"
 
 
 def _plain(value: Any) -> Any:

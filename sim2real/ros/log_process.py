@@ -1,6 +1,6 @@
 """The recorder's own process: takes rows from a pipe and writes them, also those that a dead control loop left there.
 
-``python -m sim2real.ros.log_process FILE_DESCRIPTOR PARENT CAPACITY``, started by ``log.Recorder`` alone. One thread
+``python -m sim2real.ros.log_process FILE PART PARENT CAPACITY SIZE`` is started by ``log_pipe`` alone. One thread
 empties the pipe, two others wait for the disk; standard output tells the parent what was written. It ends when the
 pipe does: when the recorder was closed, or when its process has died in whatever way.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import marshal
+import math
 import os
 import queue
 import signal
@@ -17,35 +18,42 @@ import struct
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
+from sim2real.ros.log_parts import NAME, PART, Parts
 from sim2real.ros.log_writer import CHUNK_BYTES, LogWriter
 
 LENGTH = struct.Struct("<I")  # before each frame in the pipe
 POLL_SECONDS = 0.02  # the pipe is looked at so often: the loop's writes wake nobody
 FLUSH_SECONDS = 0.07  # with the poll, and some time to write: lost at most 0.1 s where everything is killed at once
 SYNC_SECONDS = 1.0  # lost at most when the power fails
+AGAIN_SECONDS = 5.0  # after which a disk that failed is tried again
 
 
 class Disk:
-    """Writes items of a queue to a file until None comes; a file that fails costs rows, which are counted.
+    """Writes items of a queue to a log's parts until None comes; a disk that fails costs rows, which are counted.
 
     Args:
-        file: Open binary file, closed at the end.
-        report: Called with (rows written, rows lost, what failed first or "") after every flush.
+        parts: Opens the files.
+        report: Called with (rows written, rows lost, number of the part, what failed first or "") after every flush.
+        size: Bytes at which a part is full and the next one begins.
     """
 
-    def __init__(self, file: BinaryIO, report: Callable[[int, int, str], None]):
-        self._file, self._report = file, report
+    def __init__(self, parts: Parts, report: Callable[[int, int, int, str], None], size: float = math.inf):
+        self._parts, self._report, self._size = parts, report, size
         self._written = self._lost = self._pending = self._bytes = 0
         self._failure = ""
+        self._file: BinaryIO | None = None  # None: nothing can be written at present
+        self._left: deque[BinaryIO] = deque()  # parts that are done, to be brought to the disk and closed
+        self._again = 0.0
 
     def run(self, items: queue.Queue[tuple[str, int, int, dict[str, Any]] | None], metadata: dict[str, str]) -> None:
         """Write until the end of the queue."""
-        with self._surviving():
-            self._writer = LogWriter(self._file, metadata)
-            self._writer.flush()
+        self._metadata = metadata
+        self._begin()
         over = threading.Event()
         syncing = threading.Thread(target=self._keep_synced, args=(over,), name="sync")
         syncing.start()
@@ -57,17 +65,14 @@ class Disk:
             now = time.monotonic()
             if now - flushed >= FLUSH_SECONDS or self._bytes >= CHUNK_BYTES:
                 self._flush()
+                self._go_on(now)
                 flushed = now
             item = self._next(items)
         self._flush()
-        with self._surviving():
-            if not self._failure:
-                self._writer.finish()
+        self._finish()
         over.set()
         syncing.join()
-        with self._surviving():
-            self._file.close()
-        self._report(self._written, self._lost, self._failure)
+        self._tell()
 
     @staticmethod
     def _next(items: queue.Queue) -> tuple | None:
@@ -77,31 +82,76 @@ class Disk:
         except queue.Empty:
             return ()
 
+    def _begin(self) -> None:
+        """Open the next part and write its head."""
+        with self._surviving():
+            file = self._parts.open()
+            try:
+                self._writer = LogWriter(file, {**self._metadata, PART: str(self._parts.number)})
+                self._writer.flush()
+            except Exception:
+                with contextlib.suppress(OSError):
+                    file.close()
+                self._parts.discard()
+                raise
+            self._file = file
+
+    def _finish(self) -> None:
+        """End the present part, index and all."""
+        with self._surviving():
+            if self._file is not None:
+                self._writer.finish()
+        self._leave()
+
+    def _go_on(self, now: float) -> None:
+        """Begin another part where the present one is full, or where a disk that failed may have room again."""
+        file = self._file
+        if not self._parts.several or (file is None and now < self._again):
+            return
+        if file is not None:
+            with self._surviving():
+                if file.tell() < self._size:
+                    return
+            self._finish()
+        self._begin()
+
     def _add(self, topic: str, stamp: int, sequence: int, row: dict[str, Any]) -> None:
         self._pending += 1
-        if not self._failure:  # what came after a half-written chunk would not be readable
+        if self._file is not None:  # what came after a half-written chunk would not be readable
             with self._surviving():
                 self._bytes += self._writer.add(topic, stamp, row, sequence)
 
     def _keep_synced(self, over: threading.Event) -> None:
-        """Bring the file to the disk itself now and then, and at its end; rows go on being written meanwhile."""
+        """Bring the files to the disk itself now and then, and at their end; rows go on being written meanwhile."""
         while True:
             ending = over.wait(SYNC_SECONDS)
-            with self._surviving():
-                _sync(self._file)
+            if (file := self._file) is not None:
+                with self._surviving():
+                    _sync(file)
+            while self._left:
+                with self._surviving(), self._left.popleft() as file:
+                    _sync(file)
             if ending:
                 return
 
     def _flush(self) -> None:
         with self._surviving():
-            if not self._failure and self._pending:
+            if self._file is not None and self._pending:
                 self._writer.flush()
-        if self._failure:
+        if self._file is None:
             self._lost += self._pending
         else:
             self._written += self._pending
         self._pending = self._bytes = 0
-        self._report(self._written, self._lost, self._failure)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._report(self._written, self._lost, self._parts.number, self._failure)
+
+    def _leave(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            self._left.append(file)
 
     @contextlib.contextmanager
     def _surviving(self) -> Iterator[None]:
@@ -110,6 +160,8 @@ class Disk:
         except Exception as error:  # whatever it is: the parent is told, and the pipe is emptied all the same
             reason = error.strerror if isinstance(error, OSError) else None
             self._failure = self._failure or reason or f"{type(error).__name__}: {error}"
+            self._again = time.monotonic() + AGAIN_SECONDS
+            self._leave()
 
 
 def _sync(file: BinaryIO) -> None:
@@ -147,11 +199,11 @@ def frames(pipe: int, parent: int) -> Iterator[bytes]:
         del buffer[:begin]
 
 
-def reporter(output: int) -> Callable[[int, int, str], None]:
-    """Sends lines ``written lost failure`` to a non-blocking pipe; where it is full or gone, the line is left out."""
-    def report(written: int, lost: int, failure: str) -> None:
+def reporter(output: int) -> Callable[[int, int, int, str], None]:
+    """Sends lines ``written lost part failure`` to a non-blocking pipe; where it is full or gone, one is left out."""
+    def report(written: int, lost: int, part: int, failure: str) -> None:
         with contextlib.suppress(OSError):
-            os.write(output, f"{written} {lost} {' '.join(failure.split())[:500]}\n".encode())
+            os.write(output, f"{written} {lost} {part} {' '.join(failure.split())[:500]}\n".encode())
     return report
 
 
@@ -167,7 +219,7 @@ def _stand_back() -> None:
 
 def main(arguments: list[str]) -> None:
     """Record until the pipe on standard input ends. Its first frame is the metadata, all others are rows."""
-    descriptor, parent, capacity = map(int, arguments)
+    path, (part, parent, capacity), size = Path(arguments[0]), map(int, arguments[1:4]), float(arguments[4])
     _stand_back()
     os.set_blocking(0, False)
     os.set_blocking(1, False)
@@ -175,7 +227,7 @@ def main(arguments: list[str]) -> None:
     incoming = (marshal.loads(frame) for frame in frames(0, parent))
     metadata = next(incoming, {})
     rows: queue.Queue = queue.Queue(capacity)
-    disk = Disk(os.fdopen(descriptor, "wb"), reporter(1))
+    disk = Disk(Parts(path, metadata.get(NAME, ""), part), reporter(1), size)
     thread = threading.Thread(target=disk.run, args=(rows, metadata), name="disk")
     thread.start()
     for row in incoming:

@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from sim2real.errors import StorageError
+from sim2real.errors import BadInputError, StorageError
+from sim2real.ros import log as log_module
 from sim2real.ros.log import Recorder, read_log
 from sim2real.ros.log_reader import LogReader
 
@@ -23,7 +24,7 @@ from sim2real.ros.log import Recorder
 log = Recorder(sys.argv[1], {"robot": "ur5e"})
 with open(sys.argv[2], "r+b") as file:
     count = mmap.mmap(file.fileno(), 8)
-print(log._process.pid, flush=True)
+print(log.pid, flush=True)
 {extra}
 k = 0
 while True:
@@ -119,7 +120,8 @@ def test_foxglove_finds_schemas_and_an_index(tmp_path):
         summary = reader.get_summary()
         assert {s.encoding for s in summary.schemas.values()} == {"jsonschema"}
         assert [c.message_encoding for c in summary.channels.values()] == ["json"]
-        assert [m.metadata for m in reader.iter_metadata()] == [{"robot": "ur5e"}]
+        (words,) = [m.metadata for m in reader.iter_metadata()]
+        assert words.pop("log") and words == {"robot": "ur5e", "part": "0"}
         assert len(list(reader.iter_messages())) == 1  # by the index
 
 
@@ -152,13 +154,13 @@ def test_a_stuck_recorder_costs_rows_and_never_the_loops_time(tmp_path):
     log = Recorder(tmp_path / "a.mcap", {}, capacity=10)
     log.put("/event", {"text": "first"})
     wait_until(lambda: len(read_log_so_far(tmp_path / "a.mcap")) == 1)
-    os.kill(log._process.pid, signal.SIGSTOP)  # as if its disk did not answer
+    os.kill(log.pid, signal.SIGSTOP)  # as if its disk did not answer
     begin = time.monotonic()
     for k in range(20_000):
         log.put("/event", {"text": f"{k:05d}" + "x" * 100})
     assert time.monotonic() - begin < 2.0
     assert 5000 < log.dropped < 19_000  # 1 MiB is in the pipe
-    os.kill(log._process.pid, signal.SIGCONT)
+    os.kill(log.pid, signal.SIGCONT)
     log.close()
     assert not log.failure
     texts = [row["text"][:5] for row in read_log(tmp_path / "a.mcap")["/event"]]
@@ -207,22 +209,69 @@ def test_no_place_for_the_log_is_one_line(tmp_path, place):
         Recorder(tmp_path / place, {})
 
 
-def test_the_recorder_killed(tmp_path):
-    log = Recorder(tmp_path / "a.mcap", {})
+def test_a_killed_recorder_is_started_again_and_goes_on_in_the_next_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_module, "_REST", 1.5)  # so that what is lost until then is known
+    log = Recorder(tmp_path / "a.mcap", {"robot": "ur5e"})
     for k in range(100):
         log.put("/event", {"text": str(k)})
     wait_until(lambda: len(read_log_so_far(tmp_path / "a.mcap")) == 100)
-    os.kill(log._process.pid, signal.SIGKILL)
-    wait_until(lambda: log._process.poll() is not None)
+    dead = log.pid
+    os.kill(dead, signal.SIGKILL)
+    wait_until(lambda: log.failure)  # its last thread is gone too, which may have waited for the disk
     begin = time.monotonic()
     for _ in range(100):
         log.put("/event", {"text": "lost"})
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < 0.1  # not even the new process is waited for
     assert log.dropped == 100
     assert "was killed by signal 9" in log.failure and "a.mcap" in log.failure
+    wait_until(lambda: log.restarts == 1)
+    for k in range(100, 200):
+        log.put("/event", {"text": str(k)})
     log.close()
-    assert log.dropped == 100
-    assert [row["text"] for row in read_log(tmp_path / "a.mcap")["/event"]] == [str(k) for k in range(100)]
+    assert log.pid != dead and log.dropped == 100
+    assert "was killed by signal 9; started again 1 times" in log.failure
+    reader = LogReader(tmp_path / "a.mcap")
+    assert [row["text"] for _, _, row in reader] == [str(k) for k in range(200)]
+    assert [part.name for part in reader.parts] == ["a.mcap", "a.001.mcap"]
+    assert reader.missing == 100 and reader.end == ""
+
+
+def test_a_recorder_that_is_killed_over_and_over_costs_rows_and_is_not_started_in_a_rush(tmp_path):
+    log = Recorder(tmp_path / "a.mcap", {})
+    begin = time.monotonic()
+    for n in range(4):
+        pid = log.pid
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda n=n: log.restarts == n + 1)
+        log.put("/event", {"n": n})
+    assert time.monotonic() - begin > 0.2 + 0.4 + 0.8 + 1.6  # the rests
+    log.close()
+    rows = read_log(tmp_path / "a.mcap")["/event"]
+    assert rows[-1]["n"] == 3 and len(rows) == 4 - log.dropped
+
+
+def test_a_full_part_is_followed_by_another_one(tmp_path):
+    log = Recorder(tmp_path / "a.mcap", {"robot": "ur5e"}, size=1 << 20)
+    for k in range(4000):
+        log.put("/event", {"k": k, "text": "x" * 1000})
+        time.sleep(0.0002)  # so that the pipe has room
+    log.close()
+    assert log.dropped == 0 and not log.failure
+    reader = LogReader(tmp_path / "a.mcap")
+    assert [row["k"] for _, _, row in reader] == list(range(4000))
+    assert reader.missing == 0 and reader.end == "" and reader.metadata["robot"] == "ur5e"
+    assert 4 <= len(reader.parts) <= 5
+    assert all(1 << 20 <= part.stat().st_size < 1.3 * (1 << 20) for part in reader.parts[:-1])
+    later = LogReader(reader.parts[2])  # alone
+    rows = [row["k"] for _, _, row in later]
+    assert later.parts == [reader.parts[2]] and later.missing == 0 and later.end == ""
+    assert rows == list(range(rows[0], rows[-1] + 1)) and rows[0] > 1000
+
+
+def test_a_part_less_than_one_mebibyte_is_refused(tmp_path):
+    with pytest.raises(BadInputError, match="expected a log size of 1048576 bytes .1 MiB. or more, got 1000"):
+        Recorder(tmp_path / "a.mcap", {}, size=1000)
+    assert not (tmp_path / "a.mcap").exists()
 
 
 def test_signals_for_the_whole_group_do_not_end_the_log(tmp_path):
@@ -230,12 +279,12 @@ def test_signals_for_the_whole_group_do_not_end_the_log(tmp_path):
     log.put("/event", {"text": "before"})
     wait_until(lambda: len(read_log_so_far(tmp_path / "a.mcap")) == 1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        os.kill(log._process.pid, number)
+        os.kill(log.pid, number)
     log.put("/event", {"text": "after"})
     log.close()
     assert len(read_log(tmp_path / "a.mcap")["/event"]) == 2 and not log.failure
-    assert log._process.returncode == 0
-    assert os.getpgid(0) != log._process.pid
+    assert log._pipe.process.returncode == 0
+    assert os.getpgid(0) != log.pid
 
 
 def test_the_loop_killed_loses_nothing_and_the_log_is_whole(loop):

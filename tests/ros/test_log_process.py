@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import marshal
 import os
@@ -10,6 +11,7 @@ import threading
 import time
 
 from sim2real.ros import log_process
+from sim2real.ros.log_parts import Parts, part_path
 from sim2real.ros.log_process import LENGTH, Disk, frames
 from sim2real.ros.log_reader import LogReader
 
@@ -22,6 +24,30 @@ class SlowFile(io.FileIO):
         return super().write(data)
 
 
+class SlowParts(Parts):
+    def open(self):
+        super().open().close()
+        return SlowFile(self._path, "wb")
+
+
+class FullParts(Parts):
+    """A disk that is full: parts can be made, nothing can be written to them; ``full`` says so."""
+
+    full = True
+
+    def open(self):
+        file = super().open()
+        if not self.full:
+            return file
+        file.close()
+        return FullFile(part_path(self._path, self.number), "wb")
+
+
+class FullFile(io.FileIO):
+    def write(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def frame(content) -> bytes:
     data = marshal.dumps(content)
     return LENGTH.pack(len(data)) + data
@@ -29,7 +55,7 @@ def frame(content) -> bytes:
 
 def test_a_slow_disk_fills_the_queue_and_loses_nothing_of_it(tmp_path):
     reports, items = [], queue.Queue(50)
-    disk = Disk(SlowFile(tmp_path / "a.mcap", "wb"), lambda *report: reports.append(report))
+    disk = Disk(SlowParts(tmp_path / "a.mcap", "name"), lambda *report: reports.append(report))
     thread = threading.Thread(target=disk.run, args=(items, {}))
     thread.start()
     full = 0
@@ -40,7 +66,7 @@ def test_a_slow_disk_fills_the_queue_and_loses_nothing_of_it(tmp_path):
     thread.join(timeout=30)
     log = LogReader(tmp_path / "a.mcap")
     assert len(list(log)) == 400 and log.end == ""
-    assert full > 0 and reports[-1] == (400, 0, "")
+    assert full > 0 and reports[-1] == (400, 0, 0, "")
 
 
 def test_a_disk_that_takes_long_to_sync_delays_no_row(tmp_path, monkeypatch):
@@ -52,8 +78,8 @@ def test_a_disk_that_takes_long_to_sync_delays_no_row(tmp_path, monkeypatch):
     monkeypatch.setattr(log_process, "SYNC_SECONDS", 0.01)
     monkeypatch.setattr(log_process, "_sync", sync)
     reports, items = [], queue.Queue()
-    thread = threading.Thread(target=Disk((tmp_path / "a.mcap").open("wb"), lambda *r: reports.append(r)).run,
-                              args=(items, {}))
+    disk = Disk(Parts(tmp_path / "a.mcap", "name"), lambda *r: reports.append(r))
+    thread = threading.Thread(target=disk.run, args=(items, {}))
     thread.start()
     time.sleep(0.05)
     items.put(("/event", 1, 0, {"text": "a"}))
@@ -64,7 +90,7 @@ def test_a_disk_that_takes_long_to_sync_delays_no_row(tmp_path, monkeypatch):
     assert not synced.is_set() and len(list(LogReader(tmp_path / "a.mcap"))) == 1
     items.put(None)
     thread.join(timeout=30)
-    assert LogReader(tmp_path / "a.mcap").end == "" and reports[-1] == (1, 0, "")
+    assert LogReader(tmp_path / "a.mcap").end == "" and reports[-1] == (1, 0, 0, "")
 
 
 def test_an_unexpected_error_is_told_and_the_queue_is_emptied(tmp_path):
@@ -72,10 +98,35 @@ def test_an_unexpected_error_is_told_and_the_queue_is_emptied(tmp_path):
     for row in ({"text": "a"}, {"text": b"no JSON"}, {"text": "c"}):
         items.put(("/event", 1, 1, row))
     items.put(None)
-    Disk((tmp_path / "a.mcap").open("wb"), lambda *report: reports.append(report)).run(items, {})
-    written, lost, failure = reports[-1]
+    Disk(Parts(tmp_path / "a.mcap", "name"), lambda *report: reports.append(report)).run(items, {})
+    written, lost, _, failure = reports[-1]
     assert (written, lost) == (0, 3) and "TypeError" in failure
     assert items.empty()
+
+
+def test_a_disk_that_has_room_again_is_written_to_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_process, "AGAIN_SECONDS", 0.2)
+    reports, items, parts = [], queue.Queue(), FullParts(tmp_path / "a.mcap", "name")
+    thread = threading.Thread(target=Disk(parts, lambda *report: reports.append(report)).run,
+                              args=(items, {"log": "name"}))
+    thread.start()
+    end = time.monotonic() + 20.0
+    for k in range(1_000_000):
+        if k == 100:
+            assert reports[-1][:2] == (0, reports[-1][1]) and "No space left" in reports[-1][3]
+            assert not list(tmp_path.iterdir())  # no empty files either
+            parts.full = False
+        items.put(("/event", k, k, {"k": k}))
+        if reports and reports[-1][0] > 20:
+            break
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    items.put(None)
+    thread.join(timeout=30)
+    written, lost, part, failure = reports[-1]
+    assert written + lost == k + 1 and lost >= 100 and part == 0 and "No space left" in failure
+    log = LogReader(tmp_path / "a.mcap")
+    assert [row["k"] for _, _, row in log] == list(range(lost, k + 1)) and log.missing == lost and log.end == ""
 
 
 def test_frames_come_whole_and_the_torn_last_one_is_left():
