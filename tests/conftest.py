@@ -21,16 +21,18 @@ os.environ.setdefault("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
 
 
 def pytest_collection_modifyitems(items):
-    """Everything below tests/ros/ is a ROS 2 test."""
+    """Everything below tests/ros/ is a ROS 2 test, and every fault that is injected into nodes."""
     for item in items:
-        if item.path.is_relative_to(ROOT / "tests" / "ros"):
+        injected = item.path.is_relative_to(ROOT / "tests" / "faults") and "processes" in item.fixturenames
+        if injected or item.path.is_relative_to(ROOT / "tests" / "ros"):
             item.add_marker(pytest.mark.ros)
 
 
 @functools.cache
 def work_unit(path: str) -> str:
     """What one worker does without the other: a file (its tests share fixtures), or all that talk over ROS 2."""
-    if path.startswith("tests/ros/") or "pytest.mark.ros" in (ROOT / path).read_text(encoding="utf-8"):
+    together = path.startswith(("tests/ros/", "tests/faults/"))
+    if together or "pytest.mark.ros" in (ROOT / path).read_text(encoding="utf-8"):
         return "ros"
     return path
 
@@ -53,6 +55,21 @@ def pytest_xdist_make_scheduler(config, log):
 def root() -> Path:
     """The top of the repository."""
     return ROOT
+
+
+@pytest.fixture
+def fault_row(request):
+    """Reports what came of a fault that was injected, for `python -m benchmarks.faults`; of several the worst counts.
+
+    state: What was reached: REFUSE, ACTIVE, HOLD, STOP, FAULT. rest_s: Time from the injection to rest in [s], None
+    where it is none of it. over_bounds: How far commands left their bounds at the driver, 0.0 inside. resumed: Whether
+    the robot moved again by itself after it had stopped for good.
+    """
+    def report(state: str, rest_s: float | None = None, over_bounds: float = 0.0, resumed: bool = False) -> None:
+        row = {"state": state, "rest_s": rest_s, "over_bounds": over_bounds, "resumed": resumed}
+        request.node.user_properties.append(("fault_row", row))
+
+    return report
 
 
 @pytest.fixture

@@ -1,83 +1,12 @@
-"""Nodes as processes of their own, in a ROS domain of their own, that no test leaves behind."""
+"""Fixtures of ROS tests, and the folder where their helpers are."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-import pytest
+from tests.ros.ros_processes import domain, processes, ros, wait
 
-sys.path.insert(0, str(Path(__file__).parent))  # for hand_policies
+sys.path.insert(0, str(Path(__file__).parent))  # for hand_policies, rehearse
 
-ROOT = Path(__file__).resolve().parents[2]
-_count = 0
-
-
-class Processes:
-    """Starts ``sim2real`` commands, and ends whatever is left of them."""
-
-    def __init__(self, domain: int, folder: Path):
-        self.domain, self._folder = domain, folder
-        self._started: list[subprocess.Popen] = []
-
-    def start(self, *arguments: object) -> subprocess.Popen:
-        """``sim2real ARGUMENTS --domain-id ...`` in the background, its output in pipes."""
-        command = [sys.executable, "-m", "sim2real", *map(str, arguments), "--domain-id", str(self.domain)]
-        process = subprocess.Popen(command, cwd=self._folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                   stdin=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)})
-        self._started.append(process)
-        return process
-
-    @staticmethod
-    def end(process: subprocess.Popen, number: int = signal.SIGINT, timeout: float = 30.0) -> tuple[int, str, str]:
-        """Send a signal and wait: (exit code, stdout, stderr)."""
-        process.send_signal(number)
-        out, err = process.communicate(timeout=timeout)
-        return process.returncode, out, err
-
-    def close(self) -> None:
-        """Kill what still runs, by its own id."""
-        for process in self._started:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
-
-
-@pytest.fixture
-def domain() -> int:
-    """A ROS domain that no other test process here uses."""
-    global _count
-    _count += 1
-    return 100 + (os.getpid() * 7 + _count) % 100
-
-
-@pytest.fixture
-def processes(domain, tmp_path):
-    """Background processes in ``domain``."""
-    running = Processes(domain, tmp_path)
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def ros(domain):
-    """A node of the test's own in ``domain``."""
-    from sim2real.ros.context import RosContext
-
-    with RosContext(f"test_node_{domain}", [], domain) as context:
-        yield context
-
-
-@pytest.fixture
-def wait(ros):
-    """Spin until a condition holds; fails after ``timeout`` [s]."""
-    def until(condition, timeout: float = 15.0) -> None:
-        end = time.monotonic() + timeout
-        while not condition():
-            assert time.monotonic() < end, "it did not happen in time"
-            ros.spin_once(0.02)
-    return until
+__all__ = ["domain", "processes", "ros", "wait"]
