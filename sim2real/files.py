@@ -1,4 +1,7 @@
-"""Files that are written whole or not at all: a temporary file beside the target, synced, then renamed over it."""
+"""Files that are written whole or not at all: a temporary file beside the target, synced, then renamed over it.
+
+And files of others, read up to a size.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sim2real.errors import StorageError
+
+
+def read_at_most(path: str | Path, size: int) -> bytes:
+    """The bytes of a file that has at most ``size`` of them; never more than that is in memory.
+
+    Raises:
+        OSError: It cannot be read, or is larger (EFBIG).
+    """
+    with open(path, "rb") as file:
+        data = file.read(size + 1)
+    if len(data) > size:
+        raise OSError(errno.EFBIG, f"it has more than {size} bytes, which is the most that is read", str(path))
+    return data
 
 
 @contextlib.contextmanager

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ValidationError
 
 from sim2real.errors import RobotDescriptionError
 from sim2real.robot_schema import RobotYaml
+from sim2real.yaml_text import BoundedLoader, load_yaml
 
 
 def parse_robot_yaml(data: bytes | str, file: str = "robot.yaml") -> RobotYaml:
     """The checked content of a robot.yaml; ``file`` is only named in errors."""
     try:
-        content = yaml.load(data, Loader=_UniqueKeys)
+        content = load_yaml(data, _UniqueKeys)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RobotDescriptionError(f"{file}: expected YAML, but it cannot be parsed: "
                                     f"{' '.join(str(error).split())}") from None
@@ -28,8 +29,8 @@ def parse_robot_yaml(data: bytes | str, file: str = "robot.yaml") -> RobotYaml:
         raise RobotDescriptionError(f"{file}: {_one_line(error)}") from None
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A safe loader that refuses a key given twice."""
+class _UniqueKeys(BoundedLoader):
+    """A loader that refuses a key given twice."""
 
     def construct_mapping(self, node, deep=False):
         seen = set()

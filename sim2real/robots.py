@@ -14,13 +14,14 @@ import numpy as np
 
 from sim2real import rotations
 from sim2real.errors import RobotDescriptionError, unknown
+from sim2real.files import read_at_most
 from sim2real.resources import data_path
 from sim2real.robot_model import Link, RobotModel, UrdfJoint
 from sim2real.robot_parts import ActuatedJoint, ActuatorDefaults, GoalRegion, RotorModel, Sensors
 from sim2real.robot_schema import DroneSection, RobotYaml, SafetySection
 from sim2real.robot_yaml import parse_robot_yaml
 from sim2real.simplification import frame_in_body, simplify
-from sim2real.urdf import parse_urdf
+from sim2real.urdf import MAX_BYTES, parse_urdf
 
 _JOINT_KEYS = ("velocity", "acceleration", "jerk", "effort", "damping", "friction", "armature", "stiffness",
                "damping_gain")
@@ -194,7 +195,7 @@ def load_robot(name_or_path: str | Path, *, base_dir: str | Path | None = None) 
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_at_most(path, MAX_BYTES)
     except OSError as error:
         raise RobotDescriptionError(f"{path}: cannot be read ({error.strerror}); expected a robot.yaml, a folder with "
                                     "one, or a .urdf") from None

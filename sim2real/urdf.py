@@ -16,6 +16,7 @@ from sim2real.errors import RobotDescriptionError
 from sim2real.robot_model import GREY, Geom, Link, RobotModel, UrdfJoint
 
 MOVABLE = ("revolute", "continuous", "prismatic")
+MAX_BYTES = 4 << 20  # without meshes they have some 10 000
 _DENSITY = 1500.0  # [kg/m3] of a typical arm (aluminium shell, motors, air): only sizes capsules that replace meshes
 
 
@@ -41,6 +42,11 @@ def parse_urdf(data: bytes | str, file: str = "model.urdf") -> RobotModel:
 
 # ------------------------------------------------------------------------------------------------- XML elements
 def _xml(data: bytes | str, file: str) -> ElementTree.Element:
+    if len(data) > MAX_BYTES:
+        raise RobotDescriptionError(f"{file}: expected at most {MAX_BYTES} bytes, got {len(data)}; meshes belong into "
+                                    "files of their own")
+    if (b"<!ENTITY" if isinstance(data, bytes) else "<!ENTITY") in data:  # could grow to any size
+        raise RobotDescriptionError(f"{file}: entities are not read; write out what they stand for")
     try:
         root = ElementTree.fromstring(data)
     except (ElementTree.ParseError, ValueError, LookupError) as error:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sim2real.errors import RobotDescriptionError
-from sim2real.urdf import parse_urdf
+from sim2real.urdf import MAX_BYTES, parse_urdf
 from tests.tiny_urdf import joint, link, robot
 
 
@@ -79,3 +79,14 @@ def test_wrong_urdfs_get_one_clear_line(text, words):
     assert message.startswith("bad.urdf") and "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_bombs_are_refused():
+    laughs = "".join(f'<!ENTITY e{k} "{f"&e{k - 1};" * 10}">' for k in range(1, 10))
+    bomb = f'<!DOCTYPE r [<!ENTITY e0 "ha">{laughs}]><robot name="r">&e9;</robot>'
+    for data in (bomb, bomb.encode()):
+        with pytest.raises(RobotDescriptionError, match="entities are not read"):
+            parse_urdf(data)
+    for data in (bomb.encode("utf-16"), b"<robot>" + b"<a>" * 100_000, b"<robot>" + b" " * MAX_BYTES):
+        with pytest.raises(RobotDescriptionError, match="cannot be parsed|at most"):
+            parse_urdf(data)

@@ -12,6 +12,7 @@ import yaml
 from sim2real.errors import ParameterError
 from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan, Sampler
+from sim2real.yaml_text import read_yaml
 
 # evaluation's own seed: its twins, starts and noise must not be draws that a training run has seen
 SEED = 0x7717
@@ -69,10 +70,10 @@ def load_parameter_file(path: str | Path, space: ParameterSpace) -> dict[str, fl
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_yaml(path)
     except OSError as error:
         raise ParameterError(f"cannot read the parameter file {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
         raise ParameterError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if content is None:
         return {}

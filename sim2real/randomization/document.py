@@ -11,6 +11,7 @@ import yaml
 from sim2real.errors import RandomizationError, unknown
 from sim2real.randomization.distributions import KINDS, Choice, Constant, Distribution
 from sim2real.randomization.terms import Interval, Term, check_interval
+from sim2real.yaml_text import load_yaml
 
 LEVELS = ("training", "twin")
 _OPTIONS = ("when", "group", "anticorrelated")
@@ -28,7 +29,7 @@ class Parts(NamedTuple):
 def read_yaml(text: str) -> object:
     """The data in ``text``."""
     try:
-        return yaml.safe_load(text)
+        return load_yaml(text)
     except yaml.YAMLError as error:
         raise RandomizationError(f"not valid YAML: {' '.join(str(error).split())}") from error
 

@@ -24,6 +24,7 @@ from sim2real.ros import robot_faults as robot_
 from sim2real.ros import state_faults as state
 from sim2real.ros.fault_types import Fault, Stage
 from sim2real.ros.profiles import RosProfile
+from sim2real.yaml_text import read_yaml
 
 FAULTS: dict[str, type[Fault]] = {
     "silence": state.Silence, "freeze": state.Freeze, "drop": state.Drop, "late": state.Late,
@@ -40,7 +41,6 @@ FAULTS: dict[str, type[Fault]] = {
     "switch_controller": robot_.SwitchController, "rival": robot_.Rival,
 }
 _NAMES = {kind: name for name, kind in FAULTS.items()}
-_LARGEST_FILE = 1_000_000  # bytes
 _MOST = 1000  # entries
 _SAME = 1e-6  # [s]: times that differ by less are the same tick
 
@@ -66,14 +66,10 @@ def load_faults(path: str | Path, robot: RobotDescription, profile: RosProfile) 
     """
     path = Path(path)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise BadInputError(f"{path}: expected a file of at most {_LARGEST_FILE} bytes")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except OSError as error:
         raise BadInputError(f"cannot read the faults file {path}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        if isinstance(error, BadInputError):
-            raise
+    except yaml.YAMLError as error:
         raise BadInputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, list) or not content:
         raise BadInputError(f"{path}: expected a list of entries such as "

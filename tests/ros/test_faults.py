@@ -87,8 +87,8 @@ def test_files_that_cannot_be(tmp_path):
         load(tmp_path / "none.yaml")
     with pytest.raises(BadInputError, match="cannot read the faults file"):
         load(tmp_path)
-    (tmp_path / "big.yaml").write_text("# " + "x" * 1_000_000)
-    with pytest.raises(BadInputError, match="at most 1000000 bytes"):
+    (tmp_path / "big.yaml").write_text("# " + "x" * (1 << 20))
+    with pytest.raises(BadInputError, match="more than 1048576 bytes"):
         load(tmp_path / "big.yaml")
     (tmp_path / "long.yaml").write_text("- {at: 1, fault: freeze}\n" * 1001)
     with pytest.raises(BadInputError, match="at most 1000 entries, got 1001"):
@@ -99,7 +99,7 @@ def test_files_that_cannot_be(tmp_path):
     bomb = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in zip("abcdefghijklmnopqrstuvw",
                                                                              "bcdefghijklmnopqrstuvwx", strict=True))
     (tmp_path / "bomb.yaml").write_text(f"{bomb}z: *x\n")
-    with pytest.raises(BadInputError, match="expected a list") as error:
+    with pytest.raises(BadInputError, match="aliases written out") as error:
         load(tmp_path / "bomb.yaml")
     assert len(str(error.value)) < 1000
 
