@@ -95,6 +95,24 @@ class Chain:
                 out[:3, step.column], out[3:, step.column] = out[3:, step.column], 0.0
         return *_pose(frames[-1]), out.transpose(2, 0, 1)
 
+    def lines_of_one(self, q: np.ndarray) -> tuple[list[list[float]], list[list[float]]]:
+        """Of one robot at ``q`` (J,): the unit axis of each joint on the way, and points: of each axis, then the tool.
+
+        All in the base frame, as plain floats: one robot is too little for arrays over robots.
+        """
+        q = np.asarray(q, float)[self._columns]
+        weights = np.ones((len(q), 1, 4))
+        np.cos(q, out=weights[:, 0, 1])
+        np.sin(q, out=weights[:, 0, 2])
+        weights[:, 0, 3] = q
+        moved = (weights @ self._transforms).reshape(-1, 4, 4)
+        frames = np.empty((len(q) + 1, 4, 3))
+        frame = _BASE
+        for step, out in zip(moved, frames, strict=False):
+            frame = np.dot(step, frame, out=out)
+        np.dot(self.tool, frame, out=frames[-1])
+        return frames[:-1, 2].tolist(), frames[:, 3].tolist()
+
     def solve_position(self, target: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray, *,
                        iterations: int = 100, damping: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
         """Joint positions (n, J) inside [low, high] that bring the tool near ``target`` (n, 3); and the errors (n,).
@@ -119,6 +137,20 @@ class Chain:
         columns = [step.column for step in self.steps]
         run = range(columns[0], columns[0] + len(columns)) if columns else range(0)
         return slice(run.start, run.stop) if columns == list(run) else columns
+
+    @cached_property
+    def _transforms(self) -> np.ndarray:
+        """Each step as a combination of four (4, 4) with the weights 1, cos q, sin q, q: rows are axes and origin."""
+        out = np.zeros((len(self.steps), 4, 4, 4))
+        for step, (one, cosine, sine, way) in zip(self.steps, out, strict=True):
+            fixed = step.fixed.astype(float)
+            if step.prismatic:  # the origin moves along z
+                one[:], way[3] = fixed, fixed[2]
+            else:  # x' = c x + s y, y' = c y - s x
+                one[2:] = fixed[2:]
+                cosine[:2] = fixed[:2]
+                sine[0], sine[1] = fixed[1], -fixed[0]
+        return out.reshape(-1, 4, 16)
 
     def _checked(self, q: np.ndarray) -> np.ndarray:
         q = np.asarray(q, self.tool.dtype)

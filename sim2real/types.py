@@ -65,12 +65,15 @@ class RobotState:
 
     def copy(self) -> RobotState:
         """A deep copy."""
-        return RobotState(*(getattr(self, f.name).copy() for f in fields(self)))
+        return RobotState(self.time.copy(), self.joint_position.copy(), self.joint_velocity.copy(),
+                          self.position.copy(), self.quaternion.copy(), self.linear_velocity.copy(),
+                          self.angular_velocity.copy())
 
     def is_finite(self) -> np.ndarray:
         """Which robots have only finite numbers, shape (n,)."""
-        return np.logical_and.reduce([np.isfinite(getattr(self, f.name)).reshape(len(self), -1).all(axis=1)
-                                      for f in fields(self)])
+        everything = np.concatenate((self.time[:, None], self.joint_position, self.joint_velocity, self.position,
+                                     self.quaternion, self.linear_velocity, self.angular_velocity), axis=1)
+        return np.isfinite(everything).all(axis=1)
 
 
 @lru_cache(maxsize=8)

@@ -112,6 +112,8 @@ def test_sliding_joints_order_and_joints_off_the_path():
     assert np.allclose(jacobian[:, 0], 0)
     assert np.allclose(jacobian[:, 1], [0, 0, -1, 0, 0, 0])
     assert np.allclose(jacobian[:, 2], [-1.7, 0, 0, 0, 1, 0])
+    (turn, slide), (_, _, tool) = chain.lines_of_one(np.array([0.7, 0.2, np.pi / 2]))
+    assert np.allclose([turn, slide, tool], [[0, 1, 0], [0, 0, -1], [0, 0, -1.7]])
 
 
 def test_wrong_shapes_and_links_are_named():
@@ -141,3 +143,16 @@ def test_solve_position_reaches_and_respects_limits():
     assert (q >= robot.position_low).all() and (q <= robot.position_high).all()
     assert np.allclose(np.linalg.norm(chain.forward(q)[0] - target, axis=1), error)
     assert np.median(error) < 1e-4
+
+
+@pytest.mark.parametrize("name", ["ur5e", "fr3", "so101"])
+def test_lines_of_one_robot_are_the_batch_s_frames(name):
+    robot = load_robot(name)
+    chain = Chain.from_robot(robot)
+    for q in np.random.default_rng(0).uniform(robot.position_low, robot.position_high, (20, robot.num_joints)):
+        axes, points = chain.lines_of_one(q)
+        position, _, jacobian = chain.forward_jacobian(q[None])
+        assert points[-1] == pytest.approx(position[0], abs=1e-12)
+        for step, axis, point in zip(chain.steps, axes, points, strict=False):
+            linear = axis if step.prismatic else np.cross(axis, position[0] - point)
+            assert linear == pytest.approx(jacobian[0, :3, step.column], abs=1e-12)

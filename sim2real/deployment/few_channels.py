@@ -56,7 +56,8 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
     targets, accelerations, velocities, positions, tight = [], [], [], [], False
     for (low, high, v_max, a_max, j_max, aim_a, aim_j23, aim_half_j, aim_offset, _, half_per_a, stop_factor, half_per_j,
          per_j), root, drift, error, distance, q0, v0, a0, still in zip(
-            constants, np.cbrt(distances).tolist(), drifts, errors, distances, q, v, a, stands or _NONE):
+            constants, np.cbrt(distances).tolist(), drifts, errors, distances, q, v, a, stands or [False] * len(q),
+            strict=True):
         planned = root * aim_j23
         planned = (aim_a if planned > aim_a else planned) + 1e-300
         b = planned * aim_half_j + aim_offset
@@ -84,6 +85,3 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
         velocities.append(v1)
         positions.append(q1)
     return [targets, accelerations, velocities, positions, wants, rates], tight
-
-
-_NONE = (False,) * 64

@@ -100,6 +100,15 @@ class CommandFilter:
             self._braking.reshape(self._shape)[ids] = False
         self.rejected[ids] = False
 
+    def snapshot(self) -> tuple:
+        """Where the streams are, for ``restore``."""
+        return (self._q, self._v, self._a, self._wanted, self._wanted_rate, self._asked, self._braking, self.rejected)
+
+    def restore(self, snapshot: tuple) -> None:
+        """Go back to a ``snapshot`` of this filter, which no ``reset`` has followed."""
+        (self._q, self._v, self._a, self._wanted, self._wanted_rate, self._asked, self._braking,
+         self.rejected) = snapshot
+
     def step(self, desired: np.ndarray, hold: np.ndarray | None = None) -> np.ndarray:
         """The next command (n, C): as near to ``desired`` (n, C) as the bounds allow.
 

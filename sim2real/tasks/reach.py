@@ -16,10 +16,12 @@ from sim2real.kinematics import Chain
 from sim2real.tasks import terms
 from sim2real.tasks.base import Task
 from sim2real.tasks.observations import Context, Term
+from sim2real.tasks.one_arm import way_and_step
 from sim2real.types import RobotState
 
 ORIENTATIONS = {"free": 3, "axis": 6, "full": 7}
 LEVER = 0.1  # [m/rad]: an orientation error counts as the way of a point this far from the tool
+DAMPING = 0.05  # of the joint step's least squares
 _BANK = 2048
 
 
@@ -49,6 +51,7 @@ class Reach(Task):
         self._fast = self.chain.astype(np.float32)  # for observations, which are single precision anyway, and rewards
         joints = robot.num_joints
         self._full_step = robot.velocity_limit * self.control_period
+        self._full_steps = self._full_step.tolist()
         self._step = self.increment * self._full_step
         self._lead = self.lead * self._full_step
         self._low, self._high = robot.position_low, robot.position_high
@@ -88,6 +91,9 @@ class Reach(Task):
         return _distance(way)
 
     def _way(self, context: Context) -> np.ndarray:
+        if "way" not in context.cache and len(context) == 1 and self.orientation == "free":
+            context.cache["way"], context.cache["step"] = way_and_step(
+                self.chain, context.state.joint_position[0], context.goal[0], self._full_steps, DAMPING)
         if "way" not in context.cache:
             position, rotation, context.cache["jacobian"] = self._fast.forward_jacobian(context.state.joint_position)
             context.cache["way"] = self._errors(position, rotation, context.goal)
@@ -96,12 +102,15 @@ class Reach(Task):
     def _joint_step(self, context: Context) -> np.ndarray:
         """Damped least squares step of the joints along the arc to the goal, in increments at the velocity limit,
         the longest at most 2, (n, J)."""
+        self._way(context)
+        if "step" in context.cache:
+            return context.cache["step"]
         way = self._arc(context)
         jacobian = context.cache["jacobian"].transpose(1, 2, 0)[:len(way)]
         if len(way) == 6:
             way[3:] *= LEVER
             jacobian = jacobian * np.repeat(np.float32([1.0, LEVER]), 3)[:, None, None]
-        step = _least_squares(jacobian, way, 0.05)
+        step = _least_squares(jacobian, way, DAMPING)
         step /= self._full_step.astype(np.float32)[:, None]
         step /= np.maximum(1.0, 0.5 * np.abs(step).max(axis=0))
         return step.T
