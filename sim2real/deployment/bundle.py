@@ -24,6 +24,8 @@ from sim2real.files import atomic_write_bytes
 from sim2real.robots import RobotDescription, load_robot
 from sim2real.tasks import Task, make_task
 
+MAX_GOLDEN_BYTES = 16 << 20
+
 __all__ = ["Bundle", "Check", "Manifest", "Policy", "action_section", "inspect_bundle", "load_bundle", "write_bundle"]
 
 
@@ -216,8 +218,19 @@ class _Loading:
         return f"{self.policy.num_operators} standard operators, nothing external"
 
     def _golden(self) -> str:
+        if len(self.members["golden.json"]) > MAX_GOLDEN_BYTES:
+            raise BundleError(f"golden.json: expected at most {MAX_GOLDEN_BYTES >> 20} MiB, got "
+                              f"{len(self.members['golden.json'])} bytes; 32 vectors are enough")
         golden = Golden.from_bytes(self.members["golden.json"], self.policy)
-        self.golden_error = golden.max_error(self.policy)
+        try:
+            shape = self.policy(golden.inputs[:1]).shape
+            self.golden_error = golden.max_error(self.policy)
+        except Exception as error:  # onnxruntime's exceptions have no common base of their own
+            raise BundleError(f"golden vectors: the network fails on them: {' '.join(str(error).split())[:200]}"
+                              ) from error
+        if shape != (1, self.policy.action_size):  # declared otherwise: onnxruntime lets that pass
+            raise BundleError(f"policy.onnx: gives an output of shape {shape}, where it declares "
+                              f"{(1, self.policy.action_size)}; export it again")
         if not self.golden_error <= TOLERANCE:
             raise BundleError(f"golden vectors: outputs differ by {self.golden_error:.2g}, at most {TOLERANCE:g} is "
                               "allowed; this machine computes something else than was trained")

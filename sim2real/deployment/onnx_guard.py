@@ -1,7 +1,11 @@
 """What an ONNX file must not contain, found by walking its protobuf, before any runtime sees it.
 
-Refused: tensors stored outside the file (they would be read from any path), operators that are not ONNX's own, and
-nesting or sizes that are out of reason. Field numbers: onnx/onnx.proto (ONNX 1.16).
+Refused: tensors stored outside the file (they would be read from any path), operators other than those of plain
+networks, and nesting or sizes that are out of reason. Field numbers: onnx/onnx.proto (ONNX 1.16).
+
+The operators that pass have no control flow, draw no random numbers, and make no integer or shape of what is observed.
+So a network that ran once for one robot, with the golden vectors, does the same work on the same shapes for any other
+observation: it cannot begin to hang or to fail later.
 """
 
 from __future__ import annotations
@@ -13,6 +17,16 @@ from sim2real.errors import BundleError
 MAX_DEPTH = 16
 MAX_NODES = 10_000
 _STANDARD = (b"", b"ai.onnx")
+OPERATORS = frozenset(b"""
+    Abs Acos Acosh Add And Asin Asinh Atan Atanh AveragePool BatchNormalization Ceil Celu Clip Concat Constant
+    ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace Div Dropout Einsum Elu Equal Erf Exp Expand Flatten
+    Floor GRU Gather Gelu Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual GroupNormalization HardSigmoid
+    HardSwish Identity InstanceNormalization LRN LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax
+    LpNormalization MatMul Max MaxPool Mean MeanVarianceNormalization Min Mish Mul Neg Not Or PRelu Pad Pow
+    RMSNormalization RNN Reciprocal ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin
+    ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Selu Shape Sigmoid Sign Sin Sinh Slice Softmax Softplus
+    Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan Tanh ThresholdedRelu Tile Transpose Unsqueeze Where Xor
+""".split())
 
 # message -> {field: message inside}; only the ways to nodes and tensors
 _NESTED: dict[str, dict[int, str]] = {
@@ -33,7 +47,7 @@ def check_onnx(data: bytes) -> int:
     Raises:
         BundleError: It is damaged, or contains what a policy must not.
     """
-    nodes = 0
+    nodes, refused = 0, None
     stack = [("model", memoryview(data), 0)]
     has_graph = False
     while stack:
@@ -50,10 +64,15 @@ def check_onnx(data: bytes) -> int:
             if kind == "node" and field == 7 and bytes(_bytes(value)) not in _STANDARD:
                 raise BundleError(f"policy.onnx: has a custom operator of domain {bytes(_bytes(value))[:40]!r}; "
                                   "only standard ONNX operators are run")
+            if kind == "node" and field == 4 and bytes(_bytes(value)) not in OPERATORS:
+                refused = bytes(_bytes(value))[:40].decode("utf-8", "replace")
             if field in _NESTED[kind]:
                 stack.append((_NESTED[kind][field], _bytes(value), depth + 1))
     if not has_graph:
         raise BundleError("policy.onnx: there is no graph in it; it is damaged")
+    if refused is not None:
+        raise BundleError(f"policy.onnx: has an operator {refused!r}, which is not one of plain networks: control "
+                          "flow, random numbers, and shapes or indices that depend on the observation are not run")
     return nodes
 
 

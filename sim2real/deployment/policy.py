@@ -94,7 +94,7 @@ class Golden:
         try:
             raw = json.loads(data)
             golden = cls(np.array(raw["inputs"], np.float32), np.array(raw["outputs"], np.float32))
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise BundleError("golden.json: not golden vectors; the bundle is damaged") from error
         count = len(golden.inputs)
         if golden.inputs.shape != (count, policy.observation_size) or count < MIN_GOLDEN \

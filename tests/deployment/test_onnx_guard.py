@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from sim2real.deployment.onnx_guard import check_onnx
+from sim2real.deployment.onnx_guard import OPERATORS, check_onnx
 from sim2real.errors import BundleError
 from tests.deployment.tiny_policy import tiny_onnx
 
@@ -63,3 +63,22 @@ def test_deep_nesting_is_refused():
 def test_what_is_no_model_is_refused(data):
     with pytest.raises(BundleError, match="policy.onnx"):
         check_onnx(data)
+
+
+@pytest.mark.parametrize("operator", ["Loop", "Scan", "If", "RandomNormalLike", "NonZero", "Cast", "TopK", "ArgMax",
+                                      "Optional", "SequenceAt", "StringNormalizer", ""])
+def test_only_operators_of_plain_networks_are_run(operator):
+    model = _model()
+    model.graph.node[1].op_type = operator or "tanh"
+    with pytest.raises(BundleError, match="which is not one of plain networks"):
+        check_onnx(model.SerializeToString())
+
+
+def test_the_operators_that_pass_are_onnx_s_own_and_none_has_a_body():
+    import onnx.defs
+
+    names = {name.decode() for name in OPERATORS}
+    known = {schema.name: schema for schema in onnx.defs.get_all_schemas()}
+    assert names - set(known) <= {"Swish"}  # newer than the oldest onnx that is supported
+    for name in names & set(known):
+        assert not any("GRAPH" in str(attribute.type) for attribute in known[name].attributes.values()), name
