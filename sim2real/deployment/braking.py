@@ -78,16 +78,21 @@ def stopping_extent(velocity: np.ndarray, acceleration: np.ndarray, max_accelera
     return np.maximum(np.maximum(first, last), 0.0), np.minimum(np.minimum(first, last), 0.0)
 
 
-def stopping_bound(velocity: np.ndarray, acceleration: np.ndarray, max_acceleration: np.ndarray, jerk: np.ndarray
-                   ) -> np.ndarray:
+def bound_factors(max_acceleration: np.ndarray, jerk: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What ``stopping_bound`` needs of the bounds."""
+    return 0.5 / jerk, 0.5 / max_acceleration, 1.0 + 0.5 * max_acceleration / jerk, 1.0 / jerk
+
+
+def stopping_bound(velocity: np.ndarray, acceleration: np.ndarray, factors: tuple[np.ndarray, ...]) -> np.ndarray:
     """At least the larger one of the sizes of ``stopping_extent``, in a fraction of its time.
 
     The acceleration is ramped away first, as if it went on in the velocity's direction; then v is braked over
     v^2 / (2 A) and what ramps and whole steps add.
     """
+    half_per_j, half_per_a, stop_factor, per_j = factors
     size = np.abs(acceleration)
-    speed = np.abs(velocity) + size * size * (0.5 / jerk)
-    return speed * (speed * (0.5 / max_acceleration) + (1.0 + 0.5 * max_acceleration / jerk) + size / jerk)
+    speed = np.abs(velocity) + size * size * half_per_j
+    return speed * (speed * half_per_a + stop_factor + size * per_j)
 
 
 def simulate(velocity: np.ndarray, acceleration: np.ndarray, max_acceleration: np.ndarray, jerk: np.ndarray,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sim2real.deployment.braking import stopping_bound, stopping_extent
+from sim2real.deployment.braking import bound_factors, stopping_bound, stopping_extent
 from sim2real.deployment.capsules import GROUND, CapsuleModel
 from sim2real.deployment.envelope_limits import AXES, EnvelopeLimits, margin_limits
 from sim2real.deployment.limits import CommandLimits
@@ -60,6 +60,7 @@ class Envelope:
         velocity = np.minimum(command.velocity * self.period, command.high - command.low)  # in units of one period
         self._braking = np.minimum(command.acceleration * self.period**2, 2.0 * velocity)
         self._jerk = np.minimum(command.jerk * self.period**3, 2.0 * self._braking)
+        self._stopping = bound_factors(self._braking, self._jerk)
         margin = margin_limits(CommandLimits.from_robot(robot), self.limits.joint_margin)
         # capsules are thicker than shapes: what is nearer than the clearance at home is only held to half of that gap
         home, kept = self.capsules.at_home, self.limits.clearance
@@ -96,7 +97,7 @@ class Envelope:
         if velocity is not None:
             v = self._row(velocity, "velocity") * self.period
             a = np.zeros_like(v) if acceleration is None else self._row(acceleration, "acceleration") * self.period**2
-            departure += stopping_bound(v, a, self._braking, self._jerk)
+            departure += stopping_bound(v, a, self._stopping)
         if self._surely(departure, self._left):
             return ""
         if velocity is not None:

@@ -54,7 +54,7 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
         errors.append(error)
         distances.append(distance)
     targets, accelerations, velocities, positions, tight = [], [], [], [], False
-    for (low, high, v_max, a_max, j_max, aim_a, aim_j23, aim_half_j, aim_offset, _, half_per_a, stop_factor, half_per_j,
+    for (low, high, v_max, a_max, j_max, aim_a, aim_j23, aim_half_j, aim_offset, _, half_per_j, half_per_a, stop_factor,
          per_j), root, drift, error, distance, q0, v0, a0, still in zip(
             constants, np.cbrt(distances).tolist(), drifts, errors, distances, q, v, a, stands or [False] * len(q),
             strict=True):
@@ -75,7 +75,7 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
         a1 = least if step < least else most if step > most else step
         v1 = v0 + a1
         q1 = q0 + v1
-        # room for a generous stopping distance
+        # stopping_bound
         size = abs(a1)
         fast = abs(v1) + size * size * half_per_j
         reach = fast * (fast * half_per_a + stop_factor + size * per_j)

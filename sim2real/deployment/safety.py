@@ -7,9 +7,11 @@ braking, which is always possible: it was so one step before, and braking itself
 
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 
-from sim2real.deployment.braking import stopping_extent, velocity_step
+from sim2real.deployment.braking import bound_factors, stopping_bound, stopping_extent, velocity_step
 from sim2real.deployment.few_channels import advance
 from sim2real.deployment.limits import CommandLimits, count_violations
 from sim2real.errors import BadInputError
@@ -45,8 +47,8 @@ class CommandFilter:
         self.period = float(period)
         self._shape = (num_robots, len(limits))
         (self._low, self._high, self._v_max, self._a_max, self._j_max, self._aim_a, self._aim_j23, self._aim_half_j,
-         self._aim_offset, self._aim_per_j, self._half_per_a, self._stop_factor, self._half_per_j, self._per_j,
-         self._slack, self._rest) = constants = np.tile(_constants(limits, self.period), (1, num_robots))
+         self._aim_offset, self._aim_per_j, *self._stopping, self._slack,
+         self._rest) = constants = np.tile(_constants(limits, self.period), (1, num_robots))
         self._v_min = -self._v_max
         size = num_robots * len(limits)
         self._rows = [tuple(row) for row in constants[:14].T.tolist()] if size <= _FEW else None
@@ -54,7 +56,7 @@ class CommandFilter:
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
         self._wanted, self._wanted_rate = start.copy(), np.zeros(size)
         self._asked, self._braking = start.copy(), None  # by the last step: desired values, and which were not followed
-        self.rejected = np.zeros(num_robots, bool)
+        self.rejected = self._nobody = np.zeros(num_robots, bool)
 
     @property
     def clipped(self) -> np.ndarray:
@@ -98,6 +100,7 @@ class CommandFilter:
         self._asked.reshape(self._shape)[ids] = command
         if self._braking is not None:
             self._braking.reshape(self._shape)[ids] = False
+        self.rejected = self.rejected.copy()
         self.rejected[ids] = False
 
     def snapshot(self) -> tuple:
@@ -120,18 +123,20 @@ class CommandFilter:
             raise BadInputError(f"filter step: expected a desired command of shape {self._shape}, got {desired.shape}")
         wanted = desired.reshape(-1)
         braking = None
-        if hold is not None or not np.isfinite(wanted).all():
+        finite = np.isfinite(wanted).all() if self._rows is None else isfinite(sum(wanted.tolist()))
+        if hold is not None or not finite:
             self.rejected = ~np.isfinite(desired).all(axis=1)
             stopped = self.rejected if hold is None else self.rejected | hold
             braking = np.repeat(stopped, self._shape[1])
             wanted = np.where(braking, np.where(np.isnan(self._rest), self._q, self._rest), wanted)
         else:
-            self.rejected = np.zeros(self.num_robots, bool)
+            self.rejected = self._nobody
         still = None if braking is None else braking & np.isnan(self._rest)
         target, a, v, q, tight = (self._advance if self._rows is None else self._advance_few)(wanted, still)
         if tight:
             self._keep_inside(np.flatnonzero(self._near_end(a, v, q)), target, a, v, q)
-        self._a, self._v, self._q = a, v, np.minimum(np.maximum(q, self._low), self._high)
+            q = np.minimum(np.maximum(q, self._low), self._high)  # rounding
+        self._a, self._v, self._q = a, v, q
         self._asked, self._braking = wanted, braking
         return self._q.reshape(self._shape).copy()
 
@@ -154,10 +159,7 @@ class CommandFilter:
 
     def _near_end(self, a: np.ndarray, v: np.ndarray, q: np.ndarray) -> np.ndarray:
         """Which channels have not got enough room for a generous stopping distance: a closer look is needed."""
-        size = np.abs(a)
-        speed = np.abs(v) + size * size * self._half_per_j
-        reach = speed * (speed * self._half_per_a + self._stop_factor + size * self._per_j)
-        return np.minimum(self._high - q, q - self._low) < reach
+        return np.minimum(self._high - q, q - self._low) < stopping_bound(v, a, self._stopping)
 
     def _aim(self, wanted: np.ndarray) -> np.ndarray:
         """Velocity from which the way to ``wanted`` just suffices to stop; on top of its own steady motion."""
@@ -221,5 +223,4 @@ def _constants(limits: CommandLimits, period: float) -> np.ndarray:
         limits.low, limits.high, velocity, acceleration, jerk,
         aim_a, np.where(free_j, _NEVER, planned ** (2.0 / 3.0)), np.where(free_j, 0.0, 0.5 / planned),
         np.where(free_j & ~free_a, 0.5, 1.0), np.where(free_j & free_a, 0.0, 1.0 / jerk),
-        0.5 / acceleration, 1.0 + 0.5 * acceleration / jerk, 0.5 / jerk, 1.0 / jerk,
-        1e-9 * np.maximum(velocity, 1e-9), limits.rest])
+        *bound_factors(acceleration, jerk), 1e-9 * np.maximum(velocity, 1e-9), limits.rest])

@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from sim2real.deployment.braking import ramp_change, ramp_inverse, simulate, stopping_bound, stopping_extent, velocity_step
+from sim2real.deployment.braking import (
+    bound_factors,
+    ramp_change,
+    ramp_inverse,
+    simulate,
+    stopping_bound,
+    stopping_extent,
+    velocity_step,
+)
 
 
 def _states(n, seed):
@@ -48,7 +56,7 @@ def test_closed_form_is_the_simulation():
 def test_the_bound_is_never_less_than_the_way():
     v, a, _, a_max, jerk = _states(20_000, 4)
     up, down = stopping_extent(v, a, a_max, jerk)
-    bound = stopping_bound(v, a, a_max, jerk)
+    bound = stopping_bound(v, a, bound_factors(a_max, jerk))
     assert (np.maximum(up, -down) <= bound).all()
     moving = np.abs(v) > 10.0 * a_max
     assert moving.sum() > 100
