@@ -48,11 +48,17 @@ class Intrinsics(BaseModel):
         entries = [entry for entry in robot.cameras if entry.get("name") == name]
         if not entries:
             return None
+        return cls.parse(entries[0], f"robot {robot.name}, robot.yaml")
+
+    @classmethod
+    def parse(cls, entry: Mapping[str, Any], where: str) -> Intrinsics:
+        """One entry of ``cameras`` in ``where``; raises RobotDescriptionError with the field that is wrong."""
         try:
-            return cls.model_validate(entries[0])
+            return cls.model_validate(entry)
         except ValidationError as error:
-            raise RobotDescriptionError(f"robot {robot.name}, robot.yaml: {one_line(error, cls, f'cameras.{name}')} "
-                                        "(sizes and intrinsics in pixels)") from None
+            name = f"cameras.{entry.get('name')}"
+            raise RobotDescriptionError(f"{where}: {one_line(error, cls, name)} (sizes and intrinsics in pixels)"
+                                        ) from None
 
 
 class InfoWatch:

@@ -20,7 +20,7 @@ from typing import Any
 from sim2real.errors import DeploymentError
 from sim2real.ros.camera_info import Intrinsics
 from sim2real.ros.context import RosContext
-from sim2real.ros.pairing import MAX_AGE, MAX_SKEW, Frame, Pairing
+from sim2real.ros.pairing import Frame, Pairing
 from sim2real.ros.profiles import CameraTopic
 from sim2real.ros.shared_frames import SharedFrames
 
@@ -36,8 +36,8 @@ class Camera:
         topic: Of the robot's profile (``profile.cameras[name]``).
         intrinsics: What its CameraInfo has to say (``Intrinsics.of(robot, name)``); None: anything that stays.
         arguments: ROS arguments as of ``RosContext``: remappings.
-        max_age: Oldest reception of a frame in [s].
-        max_skew: Largest difference of a frame's and a state's stamps in [s].
+        max_age: Oldest reception of a frame in [s]; default: the topic's.
+        max_skew: Largest difference of a frame's and a state's stamps in [s]; default: the topic's.
 
     Attributes:
         reason: Why the last ``latest`` gave None: a cause for HOLD, "" if it gave a frame.
@@ -49,7 +49,9 @@ class Camera:
     """
 
     def __init__(self, ros: RosContext, name: str, topic: CameraTopic, intrinsics: Intrinsics | None = None, *,
-                 arguments: Sequence[str] = (), max_age: float = MAX_AGE, max_skew: float = MAX_SKEW):
+                 arguments: Sequence[str] = (), max_age: float | None = None, max_skew: float | None = None):
+        max_age = topic.max_age if max_age is None else max_age
+        max_skew = topic.max_skew if max_skew is None else max_skew
         if not (max_age > 0.0 and max_skew > 0.0):
             raise DeploymentError(f"camera {name}: expected max_age and max_skew over zero, got {max_age:g} s and "
                                   f"{max_skew:g} s")
@@ -107,19 +109,20 @@ class Camera:
             DeploymentError: They did not come, or the camera is another one than expected; one line with what to do.
         """
         end = time.monotonic() + timeout
-        while True:
-            now = time.monotonic()
-            if self.fault:
-                raise DeploymentError(self.fault)
-            frame = self._pairing.latest(0.0, now)
-            if frame is not None and (self._info_seen or self.topic.info is None):
-                return
-            if now > end:
-                missing, where = (self._say_reason(now), self.topic.image) if frame is None else (
-                    f"camera {self.name}: no CameraInfo yet", self.topic.info)
-                raise DeploymentError(f"{missing}; within {timeout:g} s nothing usable came on {where}: start the "
+        while missing := self.missing(time.monotonic()):
+            if self.fault or time.monotonic() > end:
+                raise DeploymentError(self.fault or f"{missing}; within {timeout:g} s nothing usable came: start the "
                                       "camera's driver, or correct 'cameras' in the ros section")
             time.sleep(0.02)
+
+    def missing(self, now: float) -> str:
+        """Why it cannot be used at ``now`` [s] (monotonic): no fresh image, no CameraInfo that fits; "" if it can."""
+        if self.fault:
+            return self.fault
+        if self._pairing.latest(0.0, now) is None:
+            return f"{self._say_reason(now)} ({self.topic.image})"
+        waiting = self.topic.info is not None and not self._info_seen
+        return f"camera {self.name}: no CameraInfo yet ({self.topic.info})" if waiting else ""
 
     @property
     def reordered(self) -> int:

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sim2real.errors import RobotDescriptionError, unknown
 from sim2real.robots import RobotDescription
-from sim2real.ros.images import ENCODINGS
 from sim2real.ros.section_errors import one_line
 from sim2real.ros.sections import POSITIVE, MessageType, Qos, Rate, Section, Time, Topic, si
+from sim2real.ros.sensor_sections import CameraTopic, FramesSection
 from sim2real.units import parse_unit
 
 JOINT_STATE = "sensor_msgs/msg/JointState"
@@ -183,31 +183,6 @@ class ExtraTopic(Section):
     least: float | None = None
 
 
-def _known_encoding(name: str) -> str:
-    if name not in ENCODINGS:
-        raise ValueError(unknown("encoding", name, ENCODINGS))
-    return name
-
-
-class CameraTopic(Section):
-    """Where the driver of one camera publishes.
-
-    Attributes:
-        image: Topic of the images.
-        info: Topic of their CameraInfo; None where it is not to be checked.
-        encoding: What the policy needs; another encoding of the same kind (colour, grey, depth) is converted.
-        rate: Images per second.
-        qos: What the driver's publisher offers. Best effort loses most large images on an untuned network.
-    """
-
-    image: Topic
-    info: Topic | None = None
-    type: Literal["sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"] = "sensor_msgs/msg/Image"
-    encoding: Annotated[str, AfterValidator(_known_encoding)] = "rgb8"
-    rate: Rate = 30.0
-    qos: Qos = "reliable"
-
-
 class DriverLaunch(Section):
     """The launch file that starts the real driver, and its arguments."""
 
@@ -225,6 +200,7 @@ class RosProfile(Section):
         watchdog: Stages of the vehicle's own setpoint watchdog, soonest first.
         unlock: The vehicle ignores thrust until it has seen one setpoint with zero thrust (Crazyflie).
         cameras: By the names in the description's ``cameras``.
+        frames: Where goals in other frames than the robot's find their transforms.
     """
 
     driver: str = "ros2_control"
@@ -235,6 +211,7 @@ class RosProfile(Section):
     unlock: bool = False
     extras: tuple[ExtraTopic, ...] = ()
     cameras: dict[str, CameraTopic] = {}
+    frames: FramesSection = FramesSection()
     launch: DriverLaunch | None = None
 
     @classmethod

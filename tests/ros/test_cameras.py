@@ -21,8 +21,9 @@ from sim2real.ros.context import RosContext, message_class
 from sim2real.ros.messages import set_stamp
 from sim2real.ros.profiles import CameraTopic
 from sim2real.ros.timing import Deadlines
+from tests.ros.played_camera import ENTRY, IMAGE, INFO, PlayedCamera
 
-INTRINSICS = Intrinsics(name="wrist", width=64, height=48, fx=60.0, fy=60.0, cx=32.0, cy=24.0)
+INTRINSICS = Intrinsics.model_validate(ENTRY)
 
 FLOOD = """
 import array, sys, time
@@ -44,45 +45,8 @@ with RosContext("flood", [], int(sys.argv[1])) as ros:
 """
 
 
-class Driver:
-    """A camera's driver in the test's process: publishes when it is told to."""
-
-    def __init__(self, ros, qos="reliable"):
-        self._kinds = [message_class(f"sensor_msgs/msg/{kind}") for kind in ("Image", "CameraInfo")]
-        self._image, self._info = (ros.node.create_publisher(kind, f"/wrist/{name}", ros.qos(qos)) for kind, name
-                                   in zip(self._kinds, ("image_raw", "camera_info"), strict=True))
-        self.sent = 0
-
-    def image(self, stamp=None, encoding="rgb8", size=(64, 48), value=None, **changes):
-        """Send one image, its pixels all ``value``; gives its stamp."""
-        width, height = size
-        message = self._kinds[0](encoding=encoding, width=width, height=height, step=3 * width)
-        message.data = array.array("B", bytes([self.sent % 256 if value is None else value]) * (3 * width * height))
-        stamp = time.time() if stamp is None else stamp
-        set_stamp(message.header, stamp)
-        message.header.frame_id = "wrist_optical"
-        for name, content in changes.items():
-            setattr(message, name, content)
-        self._image.publish(message)
-        self.sent += 1
-        return stamp
-
-    def info(self, fx=60.0):
-        message = self._kinds[1](width=64, height=48, distortion_model="plumb_bob", d=[0.0] * 5)
-        message.k = [fx, 0.0, 32.0, 0.0, 60.0, 24.0, 0.0, 0.0, 1.0]
-        self._info.publish(message)
-
-    def stream(self, seconds, rate=50.0, **options):
-        """Images and infos for a while."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self.info()
-            self.image(**options)
-            time.sleep(1.0 / rate)
-
-
 def topic(**changes):
-    return CameraTopic(**{"image": "/wrist/image_raw", "info": "/wrist/camera_info", "rate": 50.0, **changes})
+    return CameraTopic(**{"image": IMAGE, "info": INFO, "rate": 50.0, **changes})
 
 
 @pytest.fixture
@@ -104,7 +68,7 @@ def live():
     """A camera, its driver and the node of both, for tests that leave it usable."""
     with RosContext("test_node", [], 200 + os.getpid() % 30) as ros, Camera(ros, "wrist", topic(), INTRINSICS,
                                                                              max_age=0.2) as camera:
-        driver = Driver(ros)
+        driver = PlayedCamera(ros)
         ready(camera, driver)
         yield camera, driver
 
@@ -153,18 +117,17 @@ def test_an_image_is_decoded_and_paired_with_a_state(camera, driver):
 def test_absent(open_camera):
     camera = open_camera()
     assert reason_of(camera) == "camera wrist: no image yet"
-    with pytest.raises(DeploymentError, match="camera wrist: no image yet; within 0.3 s nothing usable came on "
-                                              "/wrist/image_raw: start"):
+    with pytest.raises(DeploymentError, match=r"camera wrist: no image yet \(/wrist/image_raw\); within 0.3 s nothing "
+                                              "usable came: start"):
         camera.wait_ready(0.3)
 
 
 def test_images_without_camera_info_are_not_enough(ros, open_camera):
-    camera, driver = open_camera(), Driver(ros)
+    camera, driver = open_camera(), PlayedCamera(ros)
     wait_for(lambda: camera.received or driver.image() is None)
     driver.image()
     time.sleep(0.1)
-    with pytest.raises(DeploymentError, match="no CameraInfo yet; within 0 s nothing usable came on "
-                                              "/wrist/camera_info"):
+    with pytest.raises(DeploymentError, match=r"no CameraInfo yet \(/wrist/camera_info\); within 0 s nothing usable"):
         camera.wait_ready(0.0)
 
 
@@ -236,7 +199,7 @@ def test_what_cannot_be_used_is_rejected_by_name(camera, driver, changes, line):
 
 
 def test_another_camera_is_refused(ros, open_camera):
-    camera, driver = open_camera(Intrinsics(**{**INTRINSICS.model_dump(), "fx": 70.0})), Driver(ros)
+    camera, driver = open_camera(Intrinsics(**{**INTRINSICS.model_dump(), "fx": 70.0})), PlayedCamera(ros)
     wait_for(lambda: camera._info_seen, driver)
     with pytest.raises(DeploymentError, match="camera wrist: its CameraInfo differs from the robot description: fx is "
                                               "60, expected 70; set"):
@@ -244,7 +207,7 @@ def test_another_camera_is_refused(ros, open_camera):
 
 
 def test_a_camera_that_is_exchanged_while_running_is_a_fault(ros, open_camera):
-    camera, driver = open_camera(), Driver(ros)
+    camera, driver = open_camera(), PlayedCamera(ros)
     ready(camera, driver)
     wait_for(lambda: camera.fault or driver.info(fx=60.5))
     assert "camera wrist: its CameraInfo changed while running: K was (60, 0, 32" in camera.fault
@@ -253,7 +216,7 @@ def test_a_camera_that_is_exchanged_while_running_is_a_fault(ros, open_camera):
 
 
 def test_a_publisher_that_does_not_fit_is_named(ros, open_camera):
-    camera, driver = open_camera(qos="reliable"), Driver(ros, qos="best_effort")
+    camera, driver = open_camera(qos="reliable"), PlayedCamera(ros, qos="best_effort")
     wait_for(lambda: "does not fit" in reason_of(camera), driver)
     assert re.search("no image yet; topic /wrist/(image_raw|camera_info): the publisher's QoS does not fit: "
                      "RELIABILITY; correct 'qos'", camera.reason)
@@ -288,7 +251,7 @@ def running(pid):
 
 
 def test_its_process_killed_is_a_fault_and_closing_leaves_none(ros, open_camera):
-    camera, driver = open_camera(), Driver(ros)
+    camera, driver = open_camera(), PlayedCamera(ros)
     ready(camera, driver)
     os.kill(camera._process.pid, signal.SIGKILL)
     wait_for(lambda: camera.fault)
@@ -301,7 +264,7 @@ def test_its_process_killed_is_a_fault_and_closing_leaves_none(ros, open_camera)
 
 
 def test_its_process_stopped_is_a_hold(ros, open_camera):
-    camera, driver = open_camera(max_age=0.2), Driver(ros)
+    camera, driver = open_camera(max_age=0.2), PlayedCamera(ros)
     ready(camera, driver)
     os.kill(camera._process.pid, signal.SIGSTOP)
     driver.stream(0.4)

@@ -155,10 +155,42 @@ def test_cameras(ur5e):
     ("type", "sensor_msgs/msg/PointCloud2", "field 'ros.cameras.wrist.type'"),
     ("rate", 0, "field 'ros.cameras.wrist.rate': must be over zero"),
     ("encodin", "rgb8", r"unknown field 'ros.cameras.wrist.encodin'; did you mean 'encoding'\?"),
+    ("rate", "5 Hz", "'ros.cameras.wrist': 'max_age' of 0.1 s is less than the time between two images at 5 Hz"),
 ])
 def test_mistakes_in_a_camera(ur5e, field, value, line):
     with pytest.raises(RobotDescriptionError, match=line):
         RosProfile.for_robot(changed(ur5e, {**ur5e.ros, "cameras": {"wrist": {**CAMERA, field: value}}}))
+
+
+FRAMES = {"max_age": "300 ms", "tf": True, "topics": [
+    {"topic": "/mocap/table", "type": "geometry_msgs/msg/PoseStamped", "child": "table"},
+    {"topic": "/calibration", "type": "geometry_msgs/msg/TransformStamped", "static": True, "qos": "latched"}],
+    "fixed": {"shelf": {"parent": "table", "position": ["10 cm", 0, 0], "rpy": [0, 0, "90 deg"]}}}
+
+
+def test_frames(ur5e):
+    frames = RosProfile.for_robot(changed(ur5e, {**ur5e.ros, "frames": FRAMES})).frames
+    assert (frames.max_age, frames.tf, frames.base) == (0.3, True, None)
+    assert [topic.child for topic in frames.topics] == ["table", None]
+    assert frames.fixed["shelf"].position == (0.1, 0.0, 0.0)
+    assert frames.fixed["shelf"].rpy[2] == pytest.approx(1.5707963)
+    assert RosProfile.for_robot(ur5e).frames.topics == ()
+
+
+@pytest.mark.parametrize(("changes", "line"), [
+    ({"max_age": 0}, "field 'ros.frames.max_age': must be over zero"),
+    ({"topic": []}, r"unknown field 'ros.frames.topic'; did you mean 'topics'\?"),
+    ({"topics": [{"topic": "/a", "type": "geometry_msgs/msg/PoseStamped"}]},
+     "field 'ros.frames.topics.0': a PoseStamped names only the frame that it is in; add 'child'"),
+    ({"topics": [{"topic": "/a", "type": "geometry_msgs/msg/Pose"}]}, "field 'ros.frames.topics.0.type'"),
+    ({"topics": [{"topic": "/a", "typ": "geometry_msgs/msg/PoseStamped"}]}, "'ros.frames.topics.0.type' is missing"),
+    ({"fixed": {"shelf": {"parent": "table", "position": [0, 0]}}}, "field 'ros.frames.fixed.shelf.position.2'"),
+    ({"fixed": {"/shelf": {"parent": "table", "position": [0, 0, 0]}}}, "field 'ros.frames.fixed"),
+    ({"fixed": {"shelf": {"parent": "table", "position": ["1 kg", 0, 0]}}}, "'1 kg' has the wrong dimension"),
+])
+def test_mistakes_in_frames(ur5e, changes, line):
+    with pytest.raises(RobotDescriptionError, match=line):
+        RosProfile.for_robot(changed(ur5e, {**ur5e.ros, "frames": {**FRAMES, **changes}}))
 
 
 def test_the_example_of_the_documentation_is_a_profile():
