@@ -116,12 +116,12 @@ class ControlLoop:
             deadlines.next()
         state = self._latest()
         assert state is not None
+        if self._watched is not None:
+            self._watched.begin()
         self._start(state, goal, time.monotonic())
         return True
 
     def _start(self, state: RobotState, goal: np.ndarray, now: float) -> None:
-        if self._watched is not None:
-            self._watched.begin()
         self._drive.start(state, goal, now)
         self._log(self._transcript.started(state, goal, now))
 

@@ -11,7 +11,7 @@ import numpy as np
 from sim2real.errors import DeploymentError, MissingDependencyError
 from sim2real.robots import RobotDescription
 from sim2real.ros.context import RosContext, message_class
-from sim2real.ros.messages import CommandWriter, StateReader
+from sim2real.ros.messages import CommandWriter, StateReader, stamp_seconds
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.types import RobotState
 
@@ -30,6 +30,7 @@ class DriverLink:
 
     Attributes:
         latest: The last state that could be read, stamped with its reception [s] (monotonic), or None.
+        stamp: Of the last state's message, by the driver's clock, in [s]; 0 where it gives none.
         received: When the last states came, [s], oldest first.
         rejected: Why the last message that was not taken was not, "" if all were.
         refused: How many were not taken.
@@ -40,6 +41,7 @@ class DriverLink:
         self._ros, self._state, self._command = ros, profile.state, command
         self._reader = StateReader(robot, profile)
         self.latest: RobotState | None = None
+        self.stamp = 0.0
         self.received: deque[float] = deque(maxlen=_KEPT)
         self.rejected, self.refused = "", 0
         self._publishers = self._connect()
@@ -73,6 +75,7 @@ class DriverLink:
             self.refused += 1
             self._ros.node.get_logger().error(self.rejected, throttle_duration_sec=1.0)
             return
+        self.stamp = stamp_seconds(message.header)
         self.received.append(now)
 
     def send(self, command: np.ndarray, before: np.ndarray) -> None:

@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from sim2real import rotations
 from sim2real.deployment.bundle import Bundle
-from sim2real.errors import DeploymentError
+from sim2real.errors import DeploymentError, Sim2RealError
 from sim2real.robots import RobotDescription
+from sim2real.ros.camera_gates import CameraGates
+from sim2real.ros.cameras import Camera
 from sim2real.ros.context import RosContext, StopSignal, message_class
 from sim2real.ros.control_loop import ControlLoop
 from sim2real.ros.driver_gate import DriverGate
 from sim2real.ros.driver_link import DriverLink
 from sim2real.ros.figures import Figures
 from sim2real.ros.gates import Gate, all_closed, gravest
-from sim2real.ros.goals import GoalSequence
+from sim2real.ros.goals import GoalSequence, goal_of_pose
 from sim2real.ros.lifecycle import Aside, ManagedNode
 from sim2real.ros.log import Recorder
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.report import Report
 from sim2real.ros.timing import prefer_this_process
 from sim2real.ros.topic_gates import TopicGates
+from sim2real.ros.transforms import GoalFrames, Transforms
 from sim2real.ros.watched import Watched
 
 NAME = "sim2real_policy"
@@ -54,6 +57,7 @@ class PolicyNode:
         recorder: Where to log, or None.
         wait: How long to wait for the driver when configuring in [s].
         watched: The guard's eye on it, or None.
+        cameras: Open ones that have to see the robot while it moves.
         priority: SCHED_FIFO priority of the control loop, 0: an ordinary thread.
 
     Attributes:
@@ -63,16 +67,19 @@ class PolicyNode:
 
     def __init__(self, ros: RosContext, bundle: Bundle, robot: RobotDescription, profile: RosProfile,
                  command: CommandTopic, goals: GoalSequence, recorder: Recorder | None = None, *, wait: float = 10.0,
-                 watched: Watched | None = None, priority: int = 0):
+                 watched: Watched | None = None, cameras: Sequence[Camera] = (), priority: int = 0):
         self._ros, self._bundle, self._profile = ros, bundle, profile
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
-        self._watched = watched
+        self._watched, self._transforms = watched, Transforms(ros, robot, profile.frames)
         self._period = bundle.task.control_period
         self._rate = command.rate or 1.0 / self._period
         self._fast = profile.state.rate * self._period > _FAST
         self._link = DriverLink(ros, robot, profile, command, self._rate)
+        self._slow: list[Gate] = [  # what may come up after this node: waited for when configuring
+            CameraGates(cameras, lambda: self._link.stamp, recorder), GoalFrames(self._transforms, goals),
+            *([] if watched is None else [watched])]
         self._gates: list[Gate] = [DriverGate(robot, profile, command, self._link, watched), TopicGates(ros, profile),
-                                   *([] if watched is None else [watched])]
+                                   *self._slow]
         self._armed = False
         self._stop: StopSignal | None = None
         self._loop: ControlLoop | None = None
@@ -85,12 +92,11 @@ class PolicyNode:
 
     # ------------------------------------------------------------------ messages
     def _receive_goal(self, message: Any) -> None:
-        task, p, o = self._bundle.task, message.pose.position, message.pose.orientation
-        q = rotations.normalize(np.array([o.w, o.x, o.y, o.z]))
-        extra = {3: [], 4: [rotations.to_rpy(q)[2]], 6: rotations.rotate(q, np.array([0.0, 0.0, 1.0])), 7: q}
-        goal = np.array([p.x, p.y, p.z, *extra.get(task.goal_size, [])])
-        if len(goal) != task.goal_size or not np.isfinite(goal).all():
-            self._ros.node.get_logger().error(f"goal rejected: task {task.name} takes {task.goal_size} finite numbers")
+        task = self._bundle.task
+        try:
+            goal = self._transforms.goal(goal_of_pose(message, task), message.header.frame_id, task)
+        except Sim2RealError as error:
+            self._ros.node.get_logger().error(f"goal rejected: {error}")
             return
         self._goals.replace(goal)
 
@@ -98,7 +104,7 @@ class PolicyNode:
     def configure(self) -> str:
         """Wait for the driver, check what arrives, warm the policy up."""
         end = time.monotonic() + self._wait
-        while not self._link.answered or (self._watched is not None and self._watched.closed()):
+        while not self._link.answered or all_closed(self._slow):
             if self._stop is not None and self._stop.is_set:
                 return "asked to stop"
             if time.monotonic() > end:
