@@ -59,21 +59,40 @@ class JointMap:
         """The driver's numbers of our joint positions, still in our order, shape (J,)."""
         return (positions - self.offset) / self.factor
 
-    def to_controller(self, positions: np.ndarray, order: Sequence[str], hold: Mapping[str, float]) -> list[float]:
-        """The driver's numbers in a controller's own ``order``; joints of ``hold`` get theirs."""
-        known = {**hold, **dict(zip(self.driver_names, self.to_driver(positions).tolist(), strict=True))}
-        return [float(known[name]) for name in order]
-
-    def rates_to_controller(self, velocities: np.ndarray, order: Sequence[str], hold: Mapping[str, float]
-                            ) -> list[float]:
-        """The driver's numbers of our joint velocities (J,), as ``to_controller`` gives those of positions."""
-        known = {**hold, **dict(zip(self.driver_names, (velocities / self.factor).tolist(), strict=True))}
-        return [float(known[name]) for name in order]
+    def controller(self, order: Sequence[str], hold: Mapping[str, float]) -> ControllerOrder:
+        """How a controller takes our joints: in its own ``order``; joints of ``hold`` get what that says."""
+        return ControllerOrder(self, order, hold)
 
     def _pick(self, names: Sequence[str], values: Sequence[float]) -> np.ndarray:
         if len(values) != len(names):
             raise DeploymentError(f"expected {len(names)} numbers for {len(names)} joint names, got {len(values)}")
         return np.asarray(values, float)[self.columns(names)]
+
+
+class ControllerOrder:
+    """Our joints as the numbers of a controller, in its own order; made once, because commands leave often."""
+
+    def __init__(self, joints: JointMap, order: Sequence[str], hold: Mapping[str, float]):
+        ours = [name in joints.driver_names for name in order]
+        self._held = np.array([0.0 if mine else hold[name] for name, mine in zip(order, ours, strict=True)])
+        self._slots = np.flatnonzero(ours)
+        columns = [joints.driver_names.index(name) for name, mine in zip(order, ours, strict=True) if mine]
+        self._columns, self._offset, self._factor = columns, joints.offset[columns], joints.factor[columns]
+
+    def positions(self, positions: np.ndarray) -> list[float]:
+        """Of our joint positions (J,)."""
+        return self._filled((positions[self._columns] - self._offset) / self._factor)
+
+    def rates(self, velocities: np.ndarray) -> list[float]:
+        """Of our joint velocities (J,)."""
+        return self._filled(velocities[self._columns] / self._factor)
+
+    def _filled(self, numbers: np.ndarray) -> list[float]:
+        if len(numbers) == len(self._held):
+            return numbers.tolist()
+        out = self._held.copy()
+        out[self._slots] = numbers
+        return out.tolist()
 
 
 # ------------------------------------------------------------------------------------------------- drones

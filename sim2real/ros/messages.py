@@ -5,6 +5,7 @@ Messages are taken by attribute, so anything with the right fields will do; clas
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Container
 from typing import Any
 
@@ -63,27 +64,26 @@ class StateReader:
             DeploymentError: The message cannot be used; says which joint or field.
         """
         dt = self._elapsed(stamp_seconds(message.header), received)
-        state = RobotState.zeros(1, self._robot.num_joints)
-        state.time[0] = received
         try:
             if self._robot.kind == "arm":
-                self._read_joints(message, state, dt)
-            else:
-                self._read_pose(message, state, dt)
+                return self._read_joints(message, received, dt)
+            return self._read_pose(message, received, dt)
         except DeploymentError as error:
             raise DeploymentError(f"message on {self._topic.topic} rejected: {error}") from None
-        return state
 
-    def _read_joints(self, message: Any, state: RobotState, dt: float) -> None:
-        state.joint_position[0] = self._joints.positions(message.name, message.position)
+    def _read_joints(self, message: Any, received: float, dt: float) -> RobotState:
+        position = self._joints.positions(message.name, message.position)
         if self._topic.velocity == "differentiated":
-            state.joint_velocity[0] = self._linear.update(state.joint_position[0], dt)
+            velocity = self._linear.update(position, dt)
         elif len(message.velocity) == 0:
             raise DeploymentError("it has no velocities; set 'ros.state.velocity: differentiated'")
         else:
-            state.joint_velocity[0] = self._joints.velocities(message.name, message.velocity)
+            velocity = self._joints.velocities(message.name, message.velocity)
+        return RobotState.of_joints(np.array([received]), position[None], velocity[None])
 
-    def _read_pose(self, message: Any, state: RobotState, dt: float) -> None:
+    def _read_pose(self, message: Any, received: float, dt: float) -> RobotState:
+        state = RobotState.zeros(1, 0)
+        state.time[0] = received
         topic = self._topic
         odometry = topic.type == ODOMETRY
         pose = message.pose.pose if odometry else message.pose
@@ -100,6 +100,7 @@ class StateReader:
             state.linear_velocity[0] = self._linear.update(state.position[0], dt)
         if not odometry or topic.angular_velocity == "differentiated":
             state.angular_velocity[0] = self._angular.update(state.quaternion[0], dt)
+        return state
 
     def _elapsed(self, stamp: float, received: float) -> float:
         """Time since the last message in [s], by stamps where they make sense: reception jitters."""
@@ -162,6 +163,7 @@ class CommandWriter:
         self._period = robot.control_period if period is None else period
         self._joints = conversions.JointMap(robot.joint_names, profile.joints)
         self._order = command.joints or self._joints.driver_names
+        self._controller = self._joints.controller(self._order, command.hold)
         self._thrust = conversions.ThrustMap(command.thrust, robot.rotors) if command.thrust and robot.rotors else None
 
     def write(self, command: np.ndarray, previous: np.ndarray, stamp: float) -> list[tuple[MessageFields, Any]]:
@@ -172,16 +174,16 @@ class CommandWriter:
         message = self._make(topic.type)
         if topic.quantity == "velocity":  # what takes the joints from the one to the other in a period
             rates = (command - previous) / self._period
-            message.data = self._joints.rates_to_controller(rates, self._order, topic.hold)
+            message.data = array("d", self._controller.rates(rates))
             return [(topic, message)]
-        goal = self._joints.to_controller(command, self._order, topic.hold)
+        goal = self._controller.positions(command)
         if topic.type == MULTI_ARRAY:
-            message.data = goal
+            message.data = array("d", goal)
             return [(topic, message)]
         # two points: a single one would make the controller start from where the joints are, which lag behind, at
         # every message. No stamp: it starts at once, whatever the clocks say
         message.joint_names = list(self._order)
-        start = self._joints.to_controller(previous, self._order, topic.hold)
+        start = self._controller.positions(previous)
         message.points = [self._point(start, 0.0), self._point(goal, self._period)]
         return [(topic, message)]
 

@@ -33,7 +33,7 @@ def test_sign_scale_offset_and_names():
 
 def test_the_controllers_own_order_and_held_joints():
     joints = conversions.JointMap(NAMES, {"b": JointMapping(sign=-1)})
-    assert joints.to_controller(np.array([0.1, 0.2, 0.3]), ("c", "grip", "b", "a"), {"grip": 0.5}) == \
+    assert joints.controller(("c", "grip", "b", "a"), {"grip": 0.5}).positions(np.array([0.1, 0.2, 0.3])) == \
         pytest.approx([0.3, 0.5, -0.2, 0.1])
 
 
