@@ -232,7 +232,8 @@ class SafetySection(_Section):
     """What a deployed robot keeps to; what is left out follows from the goal region (sim2real.deployment.envelope).
 
     Arms: tool's workspace, distance kept from joint limits [rad], height of the ground [m] (``none``: there is none),
-    smallest gap between links and to the ground [m], and how much thicker than its shapes the robot is [m]. Drones:
+    smallest gap between links and to the ground [m], how much thicker than its shapes the robot is [m], and how long
+    [s] and how far [rad] or [m] a joint may be from where it is told to be (sim2real.deployment.tracking). Drones:
     geofence, altitude [m], largest tilt [rad].
     """
 
@@ -241,6 +242,8 @@ class SafetySection(_Section):
     ground: Annotated[float, BeforeValidator(_ground)] | None = None
     clearance: Length | None = None
     padding: Length = 0.0
+    tracking_time: Period | None = None
+    tracking_error: Annotated[float, _si("rad|m"), _POSITIVE] | None = None
     geofence: GeofenceSection | None = None
     altitude: PlaceRange | None = None
     tilt: Annotated[float, _si("rad"), _POSITIVE] | None = None
@@ -248,7 +251,7 @@ class SafetySection(_Section):
     def misplaced(self, kind: str) -> list[str]:
         """Fields that were given and that a robot of another kind than ``kind`` has."""
         other = ("geofence", "altitude", "tilt") if kind == "arm" else (
-            "workspace", "joint_margin", "ground", "clearance", "padding")
+            "workspace", "joint_margin", "ground", "clearance", "padding", "tracking_time", "tracking_error")
         return sorted(self.model_fields_set & set(other))
 
 
