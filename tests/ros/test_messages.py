@@ -94,7 +94,7 @@ def test_the_array_is_in_the_controllers_order_not_in_that_of_joint_states():
     command = np.arange(1.0, 7.0)
     ((topic, message),) = CommandWriter(robot, profile, profile.command(), make).write(command, command * 0, 0.0)
     assert topic.topic == "/forward_position_controller/commands"
-    assert message.data == [6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
+    assert list(message.data) == [6.0, 5.0, 4.0, 3.0, 2.0, 1.0]
     ((t, got),) = CommandReader(robot, profile, profile.command()).read(message)
     assert t == 0.0 and got.tolist() == command.tolist()
 
