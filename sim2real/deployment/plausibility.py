@@ -18,6 +18,7 @@ from sim2real.types import RobotState
 
 WILD = 10.0  # actions are clipped to [-1, 1]; a network that is not clipped inside gives some more for a moment
 _FORGIVEN = 0.1  # share of samples that may be rejected for ever
+_DOUBTED = 1.5  # times the time to a stop: samples rejected in all, where they never lasted for that time
 
 
 class Plausibility:
@@ -97,8 +98,8 @@ class Plausibility:
                 if self._rejecting < np.inf:
                     why = before
                 elif pause > self._hold_age:
-                    self.stop = (f"after {1e3 * pause:.0f} ms without states {self._tracking.name(astray)} off where it "
-                                 "was told to be: it was moved; arm again from where it is")
+                    self.stop = (f"after {1e3 * pause:.0f} ms without states {self._tracking.name(astray)} off where "
+                                 "it was told to be: it was moved; arm again from where it is")
         self._count(why, min(max(pause, 0.0), self._hold_age))
         if why:
             self.rejected, self._rejecting = why, min(self._rejecting, time)
@@ -129,5 +130,5 @@ class Plausibility:
     def _count(self, why: str, seconds: float) -> None:
         """Stop where more samples are rejected than can be forgiven."""
         self._doubt = max(self._doubt + (seconds if why else -_FORGIVEN * seconds), 0.0)
-        if self._doubt > self._stop_age:
+        if self._doubt > _DOUBTED * self._stop_age:
             self.stop = f"samples are rejected again and again, the last one because {why}"

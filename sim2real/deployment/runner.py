@@ -5,45 +5,19 @@ The same object drives simulated twins in evaluation and the real robot, so what
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
-
 import numpy as np
 
 from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.decision import ACTIVE, HOLD, HOLD_AGE, STOP, STOP_AGE, Decision
 from sim2real.deployment.envelope import Envelope, margin_limits
 from sim2real.deployment.fallback import DroneFallback
+from sim2real.deployment.plausibility import Plausibility
 from sim2real.deployment.safety import CommandFilter
 from sim2real.errors import DeploymentError
 from sim2real.tasks import Context
 from sim2real.types import RobotState
 
-ACTIVE, HOLD, STOP = "ACTIVE", "HOLD", "STOP"
-HOLD_AGE = 0.1  # [s]: MoveIt Servo's limit for a stale command
-STOP_AGE = 0.5  # [s]: diff_drive_controller's timeout
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What one step of the runner says, for n robots.
-
-    Attributes:
-        command: Arms: joint positions [rad]; drones: thrust [N] and body rates [rad/s], shape (n, C). Always finite
-            and inside the limits.
-        mode: "ACTIVE": the policy's command. "HOLD": braking or at rest, ends by itself when the cause is gone.
-            "STOP": the same, until ``Runner.reset``. Shape (n,).
-        cause: Why a robot is not active, one sentence, "" if it is, shape (n,).
-        age: Age of the state in [s], shape (n,); nan where its stamp is not finite.
-        clipped: Whether the safety filter changed the command, shape (n,).
-        saturated: Whether the policy's action was outside [-1, 1] and was clipped, shape (n,).
-    """
-
-    command: np.ndarray
-    mode: np.ndarray
-    cause: np.ndarray
-    age: np.ndarray
-    clipped: np.ndarray
-    saturated: np.ndarray
+__all__ = ["ACTIVE", "HOLD", "HOLD_AGE", "STOP", "STOP_AGE", "Decision", "Runner"]
 
 
 class Runner:
@@ -58,22 +32,24 @@ class Runner:
         hold_age, stop_age: Age of a state from which a robot brakes, and from which that is latched, in [s].
         envelope: Of the one robot: where it may be. A command that would lead out is not sent, and a measured state
             outside latches STOP; an arm's joints are kept off their limits by its margin.
+        plausibility: Of the one robot: which of its samples are believed, and how far commands may lead its joints.
 
     Attributes:
         command: Last command, shape (n, C).
         mode: Present modes, shape (n,).
+        speed: Share, 0 to 1, of the way that the policy wants an arm to go in a period; the filter brakes down to it.
     """
 
     def __init__(self, bundle: Bundle, num_robots: int = 1, *, hold_age: float = HOLD_AGE, stop_age: float = STOP_AGE,
-                 envelope: Envelope | None = None):
-        if envelope is not None and num_robots != 1:
-            raise DeploymentError(f"an envelope is one robot's, got one for {num_robots} robots")
+                 envelope: Envelope | None = None, plausibility: Plausibility | None = None):
+        if (envelope is not None or plausibility is not None) and num_robots != 1:
+            raise DeploymentError(f"an envelope or a plausibility is one robot's, got one for {num_robots} robots")
         if not 0.0 < hold_age <= stop_age:
             raise DeploymentError(f"expected 0 < hold_age <= stop_age, got {hold_age:g} s and {stop_age:g} s")
         task = bundle.task
         self.bundle, self.num_robots = bundle, num_robots
         self.hold_age, self.stop_age = hold_age, stop_age
-        self._envelope = envelope
+        self._envelope, self._plausibility = envelope, plausibility
         self._task, self._policy = task, bundle.policy
         self._filter = CommandFilter(bundle.limits, num_robots, task.control_period)
         self._builder = task.builder(num_robots)
@@ -86,10 +62,13 @@ class Runner:
         self._fresh = np.ones(num_robots, bool)  # whose observation history begins at the next step
         self._good = np.full(num_robots, np.nan)  # when a robot could last be driven
         self._stopped = np.zeros(num_robots, bool)
-        self._stop_cause = np.full(num_robots, "", dtype=object)
+        self._no_cause = np.full(num_robots, "", dtype=object)
+        self._stop_cause = self._no_cause.copy()
         self._state: RobotState | None = None
         self._now = -np.inf
-        self.mode = np.full(num_robots, ACTIVE)
+        self._active = np.full(num_robots, ACTIVE)
+        self.mode = self._active
+        self.speed = 1.0
 
     @property
     def command(self) -> np.ndarray:
@@ -119,11 +98,13 @@ class Runner:
             self._envelope.start(start)
             self._filter = CommandFilter(margin_limits(self.bundle.limits, margin, start), 1, self._task.control_period)
         self._filter.reset(None, command)
+        if self._plausibility is not None:
+            self._plausibility.start(state, self._filter.command[0])
         self._state = state.copy()
         if self._fallback is not None:
             self._fallback.observe(self._all, state)
         self._action[:], self._fresh[:], self._stopped[:] = 0.0, True, False
-        self._good[:], self._stop_cause[:], self.mode[:] = np.nan, "", ACTIVE
+        self._good[:], self._stop_cause[:], self.mode = np.nan, "", self._active
         self._now = -np.inf
 
     def set_goal(self, goal: np.ndarray, ids: np.ndarray | None = None) -> None:
@@ -157,9 +138,17 @@ class Runner:
         self._check_state(state)
         if not np.isfinite(now):
             raise DeploymentError(f"expected now as finite seconds, got {now!r}")
+        rejected = ""
+        if self._plausibility is not None:
+            state, rejected, hold = self._believed(state, hold)
         cause, age = self._judge(state, float(now))
         usable = cause == ""
-        self._state[usable] = state[usable]
+        if rejected:
+            cause[~usable] = rejected
+        if usable.all():  # as nearly always: whole arrays take a fraction of the time of chosen rows
+            self._state = state.copy()
+        else:
+            self._state[usable] = state[usable]
         if self._fallback is not None:
             self._fallback.observe(self._all[usable], state[usable])
         if self._envelope is not None and usable[0] and (outside := self._outside(state)):
@@ -167,43 +156,68 @@ class Runner:
         if hold:
             cause[usable] = hold
         desired, saturated = self._drive(now, cause)
+        if self._plausibility is not None:
+            desired = self._plausibility.bounded(desired)
         driven = cause == ""
-        self._good = np.where(driven, now, self._good)
-        self._latch(now, cause, age)
+        if driven.all():
+            self._good[:] = now
+        else:
+            self._good[driven] = now
+            self._latch(now, cause, age)
         command = self._send(desired, driven & ~self._stopped, usable)
-        self.mode = np.where(self._stopped, STOP, np.where(driven, ACTIVE, HOLD))
-        cause = np.where(self._stopped, self._stop_cause, cause)
-        return Decision(command, self.mode.copy(), cause, age, self._filter.clipped.copy(), saturated)
+        if driven.all() and not self._stopped.any():
+            self.mode = self._active
+        else:
+            self.mode = np.where(self._stopped, STOP, np.where(driven, ACTIVE, HOLD))
+            cause = np.where(self._stopped, self._stop_cause, cause)
+        return Decision(command, self.mode.copy(), cause, age, self._filter.clipped, saturated)
 
     # ------------------------------------------------------------------ the parts of a step
+    def _believed(self, state: RobotState, hold: str) -> tuple[RobotState, str, str]:
+        """The state to use, the last one that was believed where this one is not; why not; and a reason to hold."""
+        judge = self._plausibility
+        assert judge is not None and self._state is not None
+        judge.look(state, self._filter.command[0], bool(hold))
+        if judge.stop:
+            self._stop(self._all, judge.stop)
+        return self._state if judge.rejected else state, judge.rejected, hold or judge.hold
+
     def _judge(self, state: RobotState, now: float) -> tuple[np.ndarray, np.ndarray]:
         """Why each robot's state cannot be used ("" if it can), and its age."""
         age = now - np.asarray(state.time, float)
-        cause = np.full(self.num_robots, "", dtype=object)
-        cause[~(age <= self.hold_age)] = f"the state is older than {1e3 * self.hold_age:g} ms"
-        cause[age < -self.hold_age] = "the state is stamped in the future"
-        cause[~state.is_finite()] = "the state is not finite"
+        cause = self._no_cause.copy()
+        finite = state.is_finite()
+        if not (finite & (np.abs(age) <= self.hold_age)).all():
+            cause[~(age <= self.hold_age)] = f"the state is older than {1e3 * self.hold_age:g} ms"
+            cause[age < -self.hold_age] = "the state is stamped in the future"
+            cause[~finite] = "the state is not finite"
         if now < self._now:
             self._stop(self._all, "the clock went back")
         self._now = max(now, self._now)
-        self._good = np.where(np.isnan(self._good), now, self._good)
+        self._good[np.isnan(self._good)] = now
         return cause, age
 
     def _drive(self, now: float, cause: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What the policy wants (n, C); adds to ``cause`` where its numbers cannot be used."""
-        self._since = np.where(np.isnan(self._since), now, self._since)
+        self._since[np.isnan(self._since)] = now
         context = Context(self._state, self._goal, now - self._since, self._filter.command, self._filter.velocity,
                           self._action)
         observation = self._observe(context)
         action = np.asarray(self._policy(observation), float)
-        finite = np.isfinite(action).all(axis=1) & np.isfinite(observation).all(axis=1)
+        finite = np.isfinite(np.concatenate((action, observation), axis=1)).all(axis=1)
         cause[~finite & (cause == "")] = "the policy's observation or action is not finite"
+        if self._plausibility is not None and cause[0] == "" and (wild := self._plausibility.act(action[0], now)):
+            self._stop(self._all, wild)
         driven = (cause == "") & ~self._stopped
-        saturated = driven & (np.abs(np.where(finite[:, None], action, 0.0)) > 1.0).any(axis=1)
-        action = np.where(driven[:, None], np.clip(action, -1.0, 1.0), 0.0)
+        clipped = np.minimum(np.maximum(action, -1.0), 1.0)
+        saturated = driven & (clipped != action).any(axis=1)
+        action = clipped if driven.all() else np.where(driven[:, None], clipped, 0.0)
         self._action = action
         self._fresh = ~driven
-        return self._task.desired(action, context), saturated
+        desired = self._task.desired(action, context)
+        if self.speed < 1.0:
+            desired = context.command + self.speed * (desired - context.command)
+        return desired, saturated
 
     def _observe(self, context: Context) -> np.ndarray:
         """Observations (n, size); the histories of robots that were not driven begin anew."""
@@ -230,7 +244,7 @@ class Runner:
     def _send(self, desired: np.ndarray, driven: np.ndarray, usable: np.ndarray) -> np.ndarray:
         """Commands inside the limits: the policy's where ``driven``, else braking or the drone's fallback."""
         if self._fallback is None:
-            before = copy.copy(self._filter)
+            before = self._filter.snapshot()
             command = self._filter.step(desired, None if driven.all() else ~driven)
             if self._envelope is None or not driven[0]:  # braking is always allowed
                 return command
@@ -238,7 +252,7 @@ class Runner:
             if not outside:
                 return command
             self._stop(self._all, outside)
-            self._filter = before  # as if that command had never been thought of
+            self._filter.restore(before)  # as if that command had never been thought of
             return self._filter.step(desired, np.ones(1, bool))
         if not driven.all():
             instead = self._fallback.command(self._state, self._stopped, usable)

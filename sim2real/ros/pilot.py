@@ -10,8 +10,10 @@ import numpy as np
 
 from sim2real.deployment.bundle import Bundle
 from sim2real.deployment.envelope import Envelope
-from sim2real.deployment.runner import HOLD_AGE, Decision, Runner
+from sim2real.deployment.plausibility import Plausibility
+from sim2real.deployment.runner import HOLD_AGE, STOP, STOP_AGE, Decision, Runner
 from sim2real.deployment.safety import CommandFilter
+from sim2real.errors import BadInputError
 from sim2real.ros.flight import PositionHold, yaw_error
 from sim2real.types import RobotState
 
@@ -30,10 +32,12 @@ class Pilot:
     def __init__(self, bundle: Bundle):
         self._bundle, self._task = bundle, bundle.task
         self._period = bundle.task.control_period
-        self._runner = Runner(bundle, envelope=Envelope(bundle.robot, command_limits=bundle.limits))
+        self._plausibility = Plausibility(bundle.robot, self._period, hold_age=HOLD_AGE, stop_age=STOP_AGE)
+        self._runner = Runner(bundle, envelope=Envelope(bundle.robot, command_limits=bundle.limits),
+                              plausibility=self._plausibility)
         self._filter = CommandFilter(bundle.limits, 1, self._period)
         self._drone = bundle.robot.kind == "drone"
-        self._started = False
+        self._started = self._interrupted = False
         self._goal = np.zeros(0)
         self._hold: PositionHold | None = None
         self._since = self._near_since = 0.0
@@ -42,7 +46,7 @@ class Pilot:
     @property
     def command(self) -> np.ndarray:
         """Last command, shape (1, C)."""
-        return self._runner.command if self._hold is None else self._filter.command
+        return self._filter.command if self.approaching and not self._interrupted else self._runner.command
 
     @property
     def approaching(self) -> bool:
@@ -55,38 +59,74 @@ class Pilot:
 
     def start(self, state: RobotState, goal: np.ndarray, now: float) -> None:
         """Pursue ``goal`` (G,) from the measured ``state``; the first call starts from rest there."""
-        self._goal, self._good = np.asarray(goal, float), state
+        self._goal = np.asarray(goal, float)
+        if self._drone and self._started:  # of a spike the way would look another one
+            state, _ = self._believed(state)
+        else:
+            self._good = state
         if self._drone and not self._near(state):
             position, _, yaw = self._task.reference(self._goal[None], np.zeros(1))
             # a stream that runs already goes on from its last command
             self._filter.reset(None, self.command if self._started else self._rest())
+            if not self._started:
+                self._plausibility.start(state, self._filter.command[0])
             self._hold = PositionHold(self._bundle.robot, position[0], float(yaw[0]))
-            self._since, self._near_since, self._started = now, np.inf, True
+            self._since, self._near_since, self._started, self._interrupted = now, np.inf, True, False
         elif self._started and self._hold is None:
             self._runner.set_goal(self._goal)
         else:
             self._take_over(state)
 
+    def set_speed(self, speed: float) -> None:
+        """Let an arm go a share, 0 to 1, of the way that the policy wants in each period.
+
+        Raises:
+            BadInputError: Not such a share, or a drone, whose commands are no motions.
+        """
+        if self._drone:
+            raise BadInputError("a drone's speed cannot be scaled: its commands are thrust and body rates")
+        if not 0.0 <= speed <= 1.0:
+            raise BadInputError(f"expected a speed between 0 and 1, got {speed:g}")
+        self._runner.speed = float(speed)
+
     def stop(self, state: RobotState, cause: str) -> None:
         """Come to rest: from the next step an arm brakes and a drone comes down."""
         if self._hold is not None:
-            self._take_over(state if state.is_finite()[0] else self._good)
+            self._take_over(self._good)
         self._runner.stop(cause)
 
     def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
         """The command for the period that begins at ``now`` [s]; with a reason to ``hold`` the robot brakes."""
-        if self._hold is not None:
-            age = now - float(state.time[0])
-            finite = bool(state.is_finite()[0])
-            if finite:
-                self._good = state
-            if age <= HOLD_AGE and finite and not hold and not self._arrived(state, now):
-                return self._approach(state, age)
-            self._take_over(self._good)  # a state that cannot be used is for the runner to judge
-        return self._runner.step(state, now, hold)
+        if self._hold is None:
+            return self._runner.step(state, now, hold)
+        seen, finite = self._believed(state)
+        age = now - float(seen.time[0])
+        if age <= HOLD_AGE and finite and not (hold or self._plausibility.hold or self._plausibility.stop):
+            if not self._arrived(seen, now):
+                return self._approach(seen, age)
+            self._take_over(seen)
+        elif not self._interrupted:  # what cannot be used is for the runner to judge, and it knows how to hold
+            self._interrupted = True
+            self._runner.reset(self._good, self._goal, self._filter.command)
+        decision = self._runner.step(state, now, hold)
+        if decision.mode[0] == STOP:
+            self._hold = None
+        return decision
+
+    def _believed(self, state: RobotState) -> tuple[RobotState, bool]:
+        """The state to fly by, the last one that was believed where this one is not, and whether it is finite."""
+        self._plausibility.look(state, self._filter.command[0])
+        finite = bool(state.is_finite()[0])
+        if finite and not self._plausibility.rejected:
+            self._good = state
+        assert self._good is not None
+        return self._good if self._plausibility.rejected else state, finite
 
     def _approach(self, state: RobotState, age: float) -> Decision:
         assert self._hold is not None
+        if self._interrupted:  # go on: the policy was never trained for the way
+            self._interrupted = False
+            self._filter.reset(None, self._runner.command)
         command = self._filter.step(self._hold.command(state, self._period)[None])
         words = np.array(["on the way to where the task begins"], dtype=object)
         return Decision(command, np.array([APPROACH]), words, np.array([age]), self._filter.clipped.copy(),
@@ -106,8 +146,8 @@ class Pilot:
                     and abs(yaw_error(state.quaternion[0], float(yaw[0]))) <= 0.4)
 
     def _take_over(self, state: RobotState) -> None:
-        command = self._filter.command if self._hold is not None else None
-        self._hold, self._started = None, True
+        command = self.command if self._hold is not None else None
+        self._hold, self._started, self._interrupted = None, True, False
         self._runner.reset(state, self._goal, command)
 
     def _rest(self) -> np.ndarray:

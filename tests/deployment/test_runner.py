@@ -2,10 +2,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sim2real.deployment.envelope import Envelope, EnvelopeLimits
+from sim2real.deployment.plausibility import Plausibility
 from sim2real.deployment.runner import Runner
 from sim2real.deployment.safety import CommandFilter, count_violations
+from sim2real.deployment.tracking import TrackingLimits
 from sim2real.errors import DeploymentError
 from sim2real.tasks import Context
 from sim2real.types import RobotState
@@ -306,3 +310,171 @@ def test_a_drone_beyond_its_geofence_comes_down(drone_bundle):
 def test_an_envelope_is_one_robots(arm_bundle):
     with pytest.raises(DeploymentError, match="one robot's"):
         Runner(arm_bundle, 2, envelope=Envelope(arm_bundle.robot))
+
+
+# ---------------------------------------------------------------------- plausibility
+def judged(bundle, goal=GOAL):
+    """A runner that doubts what it is told, as on a robot."""
+    judge = Plausibility(bundle.robot, bundle.task.control_period, hold_age=0.1, stop_age=0.5)
+    runner, state = Runner(bundle, plausibility=judge), rest_state(bundle)
+    runner.reset(state, goal)
+    return runner, state
+
+
+def steady(bundle, value=0.3):
+    return with_policy(bundle, lambda x: np.full((len(x), 6), value, np.float32))
+
+
+def run(bundle, steps, edit=lambda k, state: state, policy=None):
+    """Steps of a robot that follows at once, with what the runner sees edited; (decisions, the runner)."""
+    runner, state = judged(bundle if policy is None else with_policy(bundle, policy))
+    out = []
+    for k in range(steps):
+        state.time[:] = k * PERIOD
+        out.append(runner.step(edit(k, state.copy()), k * PERIOD))
+        state.joint_velocity[:] = (out[-1].command - state.joint_position) / PERIOD
+        state.joint_position[:] = out[-1].command
+    start = rest_state(bundle).joint_position
+    assert count_violations(stream(out, start), bundle.limits, PERIOD) == 0
+    return out, runner
+
+
+def modes(decisions):
+    return [str(d.mode[0]) for d in decisions]
+
+
+def offset(first, last, size=1.0, joint=2):
+    """An encoder that is off in the steps ``first`` to ``last``."""
+    def edit(k, state):
+        if first <= k <= last:
+            state.joint_position[0, joint] += size
+        return state
+    return edit
+
+
+@settings(max_examples=30, deadline=None)
+@given(at=st.integers(1, 30), count=st.integers(1, 2), joint=st.integers(0, 5),
+       size=st.floats(0.5, 1e6) | st.floats(-1e6, -0.5))
+def test_a_spike_is_as_if_no_state_had_come(arm_bundle, at, count, joint, size):
+    def lost(k, state):
+        if at <= k < at + count:
+            return seen[at - 1]
+        seen[k] = state
+        return state
+
+    seen = {}
+    spiked, _ = run(arm_bundle, 36, offset(at, at + count - 1, size, joint))
+    expected, _ = run(arm_bundle, 36, lost)
+    assert all((a.command == b.command).all() for a, b in zip(spiked, expected, strict=True))
+    assert set(modes(spiked)) == {"ACTIVE"}
+
+
+def test_a_spike_that_lasts_holds_then_stops_and_names_the_joint(arm_bundle):
+    decisions, runner = run(steady(arm_bundle), 60, offset(10, 59))
+    assert modes(decisions)[:24] == ["ACTIVE"] * 12 + ["HOLD"] * 10 + ["STOP"] * 2  # the last good is of step 9
+    assert set(modes(decisions)[24:]) == {"STOP"} and runner.at_rest.all()
+    assert "elbow_joint jumped by 1." in decisions[-1].cause[0] and "for more than 500 ms" in decisions[-1].cause[0]
+
+
+def test_frozen_states_hold_while_the_command_moves_and_stop(arm_bundle):
+    kept = {}
+
+    def freeze(k, state):
+        kept.setdefault("state", state) if k >= 10 else None
+        if k < 10 or k > until:
+            return state
+        frozen = kept["state"].copy()
+        frozen.time[:] = state.time
+        return frozen
+
+    until = 16
+    decisions, _ = run(steady(arm_bundle), 30, freeze)
+    assert modes(decisions) == ["ACTIVE"] * 13 + ["HOLD"] * 4 + ["ACTIVE"] * 13
+    assert "bit for bit" in decisions[14].cause[0]
+    kept.clear()
+    until = 100
+    decisions, runner = run(steady(arm_bundle), 40, freeze)
+    assert modes(decisions)[-1] == "STOP" and runner.at_rest.all() and "bit for bit" in decisions[-1].cause[0]
+    assert modes(decisions).index("STOP") <= 26
+
+
+def test_a_blocked_joint_stops_and_its_command_has_waited(arm_bundle):
+    start = rest_state(arm_bundle).joint_position[0]
+
+    def block(k, state):
+        state.joint_position[0, 0], state.joint_velocity[0, 0] = start[0], 0.0
+        return state
+
+    # nothing but the lead limit keeps this policy from running away
+    bundle = dataclasses.replace(steady(arm_bundle), task=_Eager(arm_bundle.task))
+    decisions, runner = run(bundle, 60, block)
+    assert modes(decisions)[-1] == "STOP" and "shoulder_pan_joint does not follow" in decisions[-1].cause[0]
+    lead = max(abs(d.command[0, 0] - start[0]) for d in decisions)
+    assert lead <= 1.01 * TrackingLimits.from_robot(arm_bundle.robot).lead[0] and runner.at_rest.all()
+
+
+class _Eager:
+    """A task whose actions are steps of the command, without a lead of their own."""
+
+    def __init__(self, task):
+        self._task = task
+
+    def __getattr__(self, name):
+        return getattr(self._task, name)
+
+    def desired(self, action, context):
+        return context.command + 0.1 * action
+
+
+def test_a_robot_that_is_elsewhere_after_a_pause_stops_at_once(arm_bundle):
+    runner, state = judged(steady(arm_bundle))
+    drive(runner, state, 10)
+    for k in range(10, 16):
+        decision = runner.step(state, k * PERIOD)  # nothing comes
+    assert decision.mode[0] == "HOLD"
+    state.joint_position[0, 1] -= 0.4
+    decision, = drive(runner, state, 1, start=16)
+    assert decision.mode[0] == "STOP" and "shoulder_lift_joint is 0.2" in decision.cause[0]
+    assert "arm again" in decision.cause[0]
+
+
+def test_wild_actions_stop_and_large_ones_are_clipped(arm_bundle):
+    decisions, _ = run(arm_bundle, 40, policy=lambda x: np.full((len(x), 6), 9.0, np.float32))
+    assert set(modes(decisions)) == {"ACTIVE"} and all(d.saturated[0] for d in decisions)
+    decisions, _ = run(arm_bundle, 40, policy=lambda x: np.full((len(x), 6), -1e5, np.float32))
+    assert modes(decisions)[:13] == ["ACTIVE"] * 13 and modes(decisions)[13:] == ["STOP"] * 27
+    assert "far out of range" in decisions[-1].cause[0]
+
+
+def test_a_state_that_is_not_finite_holds_at_once_all_the_same(arm_bundle):
+    decisions, _ = run(steady(arm_bundle), 12, offset(5, 6, np.nan))
+    assert modes(decisions) == ["ACTIVE"] * 5 + ["HOLD"] * 2 + ["ACTIVE"] * 5
+    assert "not finite" in decisions[5].cause[0]
+
+
+def test_a_drones_spike_is_as_if_no_state_had_come(drone_bundle):
+    def fly(edit):
+        runner, state = judged(drone_bundle, hover_goal())
+        out = []
+        for k in range(20):
+            state.time[:] = 0.02 * k
+            state.position[0, 0] = 0.001 * k
+            out.append(runner.step(edit(k, state.copy()), 0.02 * k))
+        return out
+
+    def spike(k, state):
+        state.position[0, 1] += 2.0 * (k == 7)
+        return state
+
+    def lost(k, state):
+        state.time[:] -= 0.02 * (k == 7)
+        state.position[0, 0] -= 0.001 * (k == 7)
+        return state
+
+    spiked, expected = fly(spike), fly(lost)
+    assert all((a.command == b.command).all() for a, b in zip(spiked, expected, strict=True))
+
+
+def test_a_plausibility_is_one_robots(arm_bundle):
+    with pytest.raises(DeploymentError, match="one robot's"):
+        Runner(arm_bundle, 2, plausibility=Plausibility(arm_bundle.robot, PERIOD, hold_age=0.1, stop_age=0.5))

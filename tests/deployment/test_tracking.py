@@ -25,7 +25,7 @@ def tracking(**limits):
 
 
 def ramp(judge, speed, seconds, joint_at, begin=0.0):
-    """Command the second joint at ``speed`` while it is measured at ``joint_at(t)``; (time, words) of the first stop."""
+    """Command the second joint at ``speed``, measured at ``joint_at(t)``; (time, words) of the first stop."""
     for k in range(1, round(seconds / PERIOD) + 1):
         t, q = begin + k * PERIOD, [0.0] * 6
         judge.sent([0.0, speed * k * PERIOD, 0.0, 0.0, 0.0, 0.0])
@@ -76,7 +76,7 @@ def test_legal_motion_is_never_astray(seed, delay, robot):
     judge.start(robot.home.tolist())
     sent, wanted = [robot.home] * 20, robot.home
     error = limits.error * rng.uniform(-0.95, 0.95, robot.num_joints)
-    for k in range(100):
+    for _ in range(100):
         if rng.random() < 0.1:
             wanted = robot.home + rng.uniform(-2.0, 2.0, robot.num_joints)
         sent.append(stream.step(judge.bounded(wanted[None], (sent[-1] + error).tolist()))[0])
