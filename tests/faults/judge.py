@@ -21,27 +21,22 @@ class Sample:
     Attributes:
         time: When its publisher sent it in [s] (monotonic).
         number: Its publisher's own count of messages.
+        publisher: Its global identity in DDS.
         command: In our order and units, shape (C,); nan where the driver would not take it.
     """
 
     time: float
     number: int
+    publisher: bytes
     command: np.ndarray
 
 
 def by_publisher(samples: Sequence[Sample]) -> list[list[Sample]]:
-    """The streams of several publishers, told apart by their own counts, in the order in which they began.
-
-    A message continues the stream whose count it follows, at once or over the smallest gap.
-    """
-    streams: list[list[Sample]] = []
+    """The streams of several publishers, in the order in which they began."""
+    streams: dict[bytes, list[Sample]] = {}
     for sample in samples:
-        behind = [stream for stream in streams if stream[-1].number < sample.number]
-        if behind and (sample.number > 1 or len(streams) == 0):
-            min(behind, key=lambda stream: sample.number - stream[-1].number).append(sample)
-        else:
-            streams.append([sample])
-    return streams
+        streams.setdefault(sample.publisher, []).append(sample)
+    return list(streams.values())
 
 
 def unbroken(stream: Sequence[Sample]) -> list[np.ndarray]:
@@ -82,6 +77,21 @@ def over_bounds(rows: np.ndarray, limits: CommandLimits, period: float, quantity
         rate = np.abs(np.diff(rows, order, axis=0)) / period**order - 2.0**order * rounding / period**order
         worst = max(worst, float((rate / bound - 1.0).max(initial=0.0)))
     return worst if worst > _TOLERANCE else 0.0
+
+
+def over_bounds_by_time(stream: Sequence[Sample], limits: CommandLimits, period: float,
+                        quantity: str = "position") -> float:
+    """The same of a stream that goes by time and leaves periods out on a busy machine, as a guard's braking does.
+
+    From one command to the next it may go as far as the first bound allows in the time between them and a ``period``
+    [s] of lateness; how it went in between is not known.
+    """
+    rows = np.array([sample.command for sample in stream])
+    if not np.isfinite(rows).all():
+        return BROKEN
+    elapsed = np.diff([sample.time for sample in stream])[:, None] + period
+    bound = limits.acceleration if quantity == "velocity" else limits.velocity
+    return max(float((np.abs(np.diff(rows, axis=0)) / elapsed / bound - 1.0).max(initial=0.0)), 0.0)
 
 
 def last_motion(samples: Sequence[Sample], since: float, quantity: str = "position") -> float:

@@ -83,7 +83,8 @@ class Recorder:
                 command = reader.read(self._deserialize(message, self._command_kind))[-1][1]
             except (DeploymentError, IndexError):  # the driver would not take it
                 command = np.full(len(self.limits), np.nan)
-            self._samples.append(Sample(self._sent(info), info["publication_sequence_number"], command))
+            self._samples.append(Sample(self._sent(info), info["publication_sequence_number"],
+                                        info["publisher_gid"]["data"], command))
         return self._samples
 
     @property
@@ -132,6 +133,9 @@ class Recorder:
         """Of every publisher's stream; a drone's unlocking zeros before it and motors off after it are no jumps."""
         worst = 0.0
         for stream in judge.by_publisher(self.samples):
+            if self._skipping(stream):
+                worst = max(worst, judge.over_bounds_by_time(stream, self.limits, self.period, self.command.quantity))
+                continue
             for rows in judge.unbroken(stream):
                 if self.robot.kind == "drone":
                     on = np.flatnonzero(rows[:, 0] != 0.0)
@@ -139,6 +143,11 @@ class Recorder:
                 if len(rows):
                     worst = max(worst, judge.over_bounds(rows, self.limits, self.period, self.command.quantity))
         return worst
+
+    def _skipping(self, stream: list[Sample]) -> bool:
+        """Whether a stream is a guard's that left periods out, which it counts."""
+        return any(row["skipped"] and abs(stream[0].time - row["taken_over_at_s"]) < 0.1
+                   for _, row in self.guard_status if row["taken_over_at_s"] is not None)
 
     @property
     def lost(self) -> int:

@@ -198,7 +198,9 @@ class Rig(Recorder):
         return bool(self._nodes) and self._nodes[-1].poll() is not None
 
     def _ended(self) -> str:
-        return f"deploy ended with {self._nodes[-1].returncode}" if self._gone() else "deploy runs"
+        if not self._gone():
+            return "deploy runs"
+        return f"deploy ended with {self._nodes[-1].returncode}: {self._nodes[-1].communicate()[1].strip()}"
 
     # ------------------------------------------------------------------ the judgement
     def state(self, since: float = 0.0) -> str:

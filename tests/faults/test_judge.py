@@ -8,7 +8,17 @@ import pytest
 from sim2real.deployment.limits import CommandLimits, count_violations
 from sim2real.deployment.safety import CommandFilter
 from sim2real.robots import load_robot
-from tests.faults.judge import BROKEN, Sample, by_publisher, first_rest, last_motion, lost, over_bounds, unbroken
+from tests.faults.judge import (
+    BROKEN,
+    Sample,
+    by_publisher,
+    first_rest,
+    last_motion,
+    lost,
+    over_bounds,
+    over_bounds_by_time,
+    unbroken,
+)
 
 LIMITS = CommandLimits(*(np.array(values) for values in ([-1.0], [1.0], [2.0], [20.0], [1000.0])))
 PERIOD = 0.01
@@ -18,9 +28,9 @@ def column(*values):
     return np.array(values, float)[:, None]
 
 
-def samples(values, numbers=None, begin=0.0):
+def samples(values, numbers=None, begin=0.0, publisher=b"a"):
     numbers = range(1, len(values) + 1) if numbers is None else numbers
-    return [Sample(begin + PERIOD * k, number, np.array([value], float))
+    return [Sample(begin + PERIOD * k, number, publisher, np.array([value], float))
             for k, (value, number) in enumerate(zip(values, numbers, strict=True))]
 
 
@@ -63,13 +73,19 @@ def test_lost_messages_are_no_jumps_and_jumps_are_no_lost_messages():
     assert over_bounds(unbroken(jump)[0], LIMITS, PERIOD) > 0.0
 
 
-def test_two_publishers_are_told_apart_by_their_counts():
-    first, second = samples([0.0] * 5), samples([0.5] * 3, begin=0.012)
-    mixed = sorted(first + second, key=lambda sample: sample.time)
-    streams = by_publisher(mixed)
+def test_two_publishers_are_told_apart():
+    first, second = samples([0.0] * 5), samples([0.5] * 3, begin=0.012, publisher=b"b")
+    streams = by_publisher(sorted(first + second, key=lambda sample: sample.time))
     assert [[sample.command[0] for sample in stream] for stream in streams] == [[0.0] * 5, [0.5] * 3]
-    again = by_publisher(samples([0.0] * 5) + samples([0.1] * 4, begin=1.0))  # the runner was started anew
-    assert [len(stream) for stream in again] == [5, 4]
+
+
+def test_a_guard_may_leave_periods_out_and_not_jump():
+    ramp = samples([0.02 * k for k in range(10)])
+    sparse = [sample for sample in ramp if sample.number not in (4, 5, 6)]
+    assert over_bounds_by_time(sparse, LIMITS, PERIOD) == 0.0 < over_bounds(
+        np.array([sample.command for sample in sparse]), LIMITS, PERIOD)
+    assert over_bounds_by_time(samples([0.0, 0.3]), LIMITS, PERIOD) == pytest.approx(6.5)  # 0.3 in two periods, of 2
+    assert over_bounds_by_time(samples([0.0, np.nan]), LIMITS, PERIOD) == BROKEN
 
 
 def test_when_a_stream_rests():
