@@ -5,11 +5,15 @@ Works with the wheels from PyPI and with a sourced distribution alike; says what
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import importlib
 import os
 import signal
 import threading
+import time
 from collections.abc import MutableMapping, Sequence
+from functools import lru_cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from rclpy.qos import QoSProfile
 
 _IN_WHEELS = {"rclpy", "std_msgs", "sensor_msgs", "geometry_msgs", "nav_msgs", "trajectory_msgs", "diagnostic_msgs",
-              "std_srvs", "builtin_interfaces"}
+              "std_srvs", "builtin_interfaces", "rosgraph_msgs"}
 
 
 def import_ros(module: str) -> Any:
@@ -38,6 +42,7 @@ def import_ros(module: str) -> Any:
                                      f"distribution that has it, apt install {debian} ({error})") from error
 
 
+@lru_cache(maxsize=64)  # asked for at every message that is made
 def message_class(name: str) -> Any:
     """The class of a message type such as ``sensor_msgs/msg/JointState``."""
     package, _, kind = name.partition("/msg/")
@@ -54,8 +59,23 @@ def stay_on_this_machine(environment: MutableMapping[str, str]) -> None:
     environment.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 
 
+WITH_PARENT = "SIM2REAL_END_WITH_PARENT"  # environment: ask for a controlled stop when who started us is gone
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def _events_executor() -> Any:
+    """rclpy's events executor, None where it has none."""
+    try:
+        return importlib.import_module("rclpy.experimental").EventsExecutor
+    except (ImportError, AttributeError):
+        return None
+
+
 class StopSignal:
     """SIGINT and SIGTERM as an event: the first asks for a controlled stop, the third ends at once.
+
+    Where the environment has ``WITH_PARENT``, as launch files set it, the death of the parent process is one, too: a
+    launch that is killed would leave a robot behind that drives on.
 
     Attributes:
         number: The signal that came first, 0 for none.
@@ -71,6 +91,9 @@ class StopSignal:
     def __enter__(self) -> StopSignal:
         for number in (signal.SIGINT, signal.SIGTERM):
             self._old[number] = signal.signal(number, self._handle)
+        if os.environ.get(WITH_PARENT):
+            with contextlib.suppress(AttributeError):  # no such thing on this system
+                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -107,10 +130,16 @@ class RosContext:
         arguments: ROS arguments such as ``-r /cf/odom:=/cf231/odom``, without the leading ``--ros-args``.
         domain_id: ROS_DOMAIN_ID; None takes the environment's.
         secure: Raise DeploymentError unless DDS security is enforced.
+        events: Use rclpy's events executor where it has one (from Kilted on), which takes a message in a third of the
+            time. What comes is queued, so ``serve`` has to be called all the time.
+
+    Attributes:
+        node: The node.
+        steady: A clock for logging at intervals: rclpy's own default goes by the wall clock, which people set.
     """
 
     def __init__(self, name: str, arguments: Sequence[str] = (), domain_id: int | None = None, *,
-                 secure: bool = False):
+                 secure: bool = False, events: bool = False):
         stay_on_this_machine(os.environ)
         if secure:
             security.require(security.environment_problems(arguments, os.environ))
@@ -118,7 +147,6 @@ class RosContext:
         if domain_id is not None and not 0 <= domain_id <= 232:
             raise BadInputError(f"expected a ROS domain id between 0 and 232, got {domain_id}")
         signals = importlib.import_module("rclpy.signals")
-        executors = importlib.import_module("rclpy.executors")
         self.context = self.rclpy.Context()
         options = ["--ros-args", *arguments] if arguments else []
         try:
@@ -136,16 +164,35 @@ class RosContext:
                 self._require_plugins()  # says it better, if that is the reason
             raise DeploymentError(f"ROS 2 does not start: {' '.join(str(error).split())}; check the ROS arguments and "
                                   "the network") from error
-        self._executor = executors.SingleThreadedExecutor(context=self.context)
+        self._events = events and _events_executor() is not None
+        self._executor = self.executor(events=events)
         self._executor.add_node(self.node)
+        self._future = importlib.import_module("rclpy.task").Future
+        clock = importlib.import_module("rclpy.clock")
+        self.steady = clock.Clock(clock_type=clock.ClockType.STEADY_TIME)
 
     def _require_plugins(self) -> None:
         identifier = self.rclpy.get_rmw_implementation_identifier()
         security.require(security.middleware_problems(identifier, security.loaded_libraries()))
 
+    def executor(self, *, events: bool = False) -> Any:
+        """A new executor; rclpy's events executor where it has one and ``events`` is asked for."""
+        kind = _events_executor() if events else None
+        return (kind or importlib.import_module("rclpy.executors").SingleThreadedExecutor)(context=self.context)
+
     def spin_once(self, timeout: float) -> None:
         """Serve one callback, or wait up to ``timeout`` [s] for one."""
         self._executor.spin_once(timeout_sec=timeout)
+
+    def serve(self, seconds: float) -> None:
+        """Serve all callbacks that come within ``seconds``."""
+        if self._events:
+            # a new one each time: the executor leaves something behind in each
+            self._executor.spin_until_future_complete(self._future(), timeout_sec=seconds)
+            return
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0.0:
+            self._executor.spin_once(timeout_sec=left)
 
     def close(self) -> None:
         """Take the node off the network; closing twice is fine."""

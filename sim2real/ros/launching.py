@@ -6,10 +6,12 @@ Imported by launch/*.launch.py only; ``launch`` and ``launch_ros`` come with a R
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import Any
 
 from sim2real.errors import RobotDescriptionError
 from sim2real.robots import load_robot
+from sim2real.ros.context import WITH_PARENT
 from sim2real.ros.profiles import RosProfile
 
 # name -> (default, description, choices); an empty default leaves the option out
@@ -38,7 +40,16 @@ POLICY: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
     "arm": ("false", "true: your word that the robot has room; it drives at once and ends with it. false: it waits for "
             "the service ~/arm and for its activation.", ("true", "false")),
     "duration": ("", "Stop after this many seconds; empty runs until the goals are done.", None),
-    "log": ("", "MCAP file for inputs, outputs and decisions.", None),
+    "log": ("auto", "MCAP file for inputs, outputs and decisions; auto: policy.mcap in this launch's own log folder; "
+            "none: nothing is recorded.", None),
+    "log_size": ("64", "MiB at which the log goes on in another file.", None),
+}
+# deploy.launch.py: the driver runs already unless told otherwise
+DEPLOY = {
+    **ROBOT_SIDE,
+    "hardware": ("running", "running: a driver or twin that runs already. twin: start a simulated driver too. real: "
+                 "start the driver named in the robot's ros section too.", ("running", "twin", "real")),
+    **POLICY,
 }
 
 
@@ -68,7 +79,8 @@ def deploy_arguments(values: dict[str, str]) -> list[str]:
     if not values["policy"]:
         raise RobotDescriptionError("the launch argument 'policy' is missing; give policy:=policy.s2r")
     flags = {"robot": "--robot", "interface": "--interface", "goals": "--goals", "sample": "--sample",
-             "duration": "--duration", "log": "--log"}
+             "duration": "--duration", "log": "--log", "log_size": "--log-size"}
+    values = {**values, "log": "" if values.get("log") == "none" else values.get("log", "")}
     goal = [f"--goal={values['goal']}"] if values.get("goal") else []  # a goal may begin with a minus
     switches = [flag for name, flag in (("guard", "--require-guard"), ("arm", "--arm")) if values.get(name) == "true"]
     return ["deploy", values["policy"], *options(values, flags), *goal, *switches]
@@ -90,17 +102,32 @@ def driver_arguments(values: dict[str, str]) -> tuple[str, str, dict[str, str]]:
     return driver.package, driver.file, {**driver.arguments, **given}
 
 
+def program(arguments: list[str], *, patience: int = 3) -> Any:
+    """The action that runs ``sim2real ARGUMENTS``.
+
+    Args:
+        patience: Seconds after launch's own SIGINT at which it sends SIGTERM. Where it was interrupted itself, launch
+            takes for granted that a terminal has interrupted everything, which is not so below a service manager.
+    """
+    from launch_ros.actions import Node
+
+    # 40 s: a drone that lands, or an arm that brakes, is not to be killed on the way
+    return Node(package="sim2real", executable="sim2real", arguments=arguments, output="screen",
+                additional_env={WITH_PARENT: "1"}, sigterm_timeout=str(patience), sigkill_timeout="40")
+
+
 def robot_side(context: Any, **_: Any) -> list[Any]:
-    """The twin's node, or the real driver's launch file."""
+    """The twin's node, the real driver's launch file, or nothing where it runs already."""
     from launch.actions import IncludeLaunchDescription
     from launch.launch_description_sources import AnyLaunchDescriptionSource
     from launch.substitutions import PathJoinSubstitution
-    from launch_ros.actions import Node
     from launch_ros.substitutions import FindPackageShare
 
     values = context.launch_configurations
+    if values["hardware"] == "running":
+        return []
     if values["hardware"] == "twin":
-        return [Node(package="sim2real", executable="sim2real", arguments=twin_arguments(values), output="screen")]
+        return [program(twin_arguments(values), patience=10)]  # a robot does not leave before its policy
     package, file, arguments = driver_arguments(values)
     path = PathJoinSubstitution([FindPackageShare(package), "launch", file])
     return [IncludeLaunchDescription(AnyLaunchDescriptionSource(path), launch_arguments=arguments.items())]
@@ -110,15 +137,16 @@ def policy_side(context: Any, *, ends_all: bool = False, **_: Any) -> list[Any]:
     """The policy node and its guard, which ends with it; with ``ends_all`` everything else is shut down then too."""
     from launch.actions import RegisterEventHandler, Shutdown
     from launch.event_handlers import OnProcessExit
-    from launch_ros.actions import Node
 
-    # it brakes or lands before it goes: give it the time
-    node = Node(package="sim2real", executable="sim2real", arguments=deploy_arguments(context.launch_configurations),
-                output="screen", sigterm_timeout="30", sigkill_timeout="10")
-    guarded = context.launch_configurations["guard"] == "true"
-    guard = [Node(package="sim2real", executable="sim2real", arguments=guard_arguments(context.launch_configurations),
-                  output="screen", sigterm_timeout="30", sigkill_timeout="10")] if guarded else []
-    if not ends_all and not guarded:
+    from launch import logging
+
+    values = dict(context.launch_configurations)
+    if values["log"] == "auto":
+        values["log"] = str(Path(logging.launch_config.log_dir) / "policy.mcap")
+    node = program(deploy_arguments(values))
+    guarded = values["guard"] == "true"
+    guard = [program(guard_arguments(values), patience=30)] if guarded else []  # a second signal would end it at once
+    if not ends_all and not guarded and values.get("hardware", "running") == "running":
         return [node]
     done = OnProcessExit(target_action=node, on_exit=[Shutdown(reason="the policy node has ended")])
     return [*guard, node, RegisterEventHandler(done)]

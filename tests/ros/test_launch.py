@@ -33,7 +33,7 @@ def test_names_in_a_launch_file_exist(file):
             and isinstance(node.value, ast.Name) and node.value.id == "launching"]
     assert used and all(hasattr(launching, name) for name in used)
     # the examples in its docstring: files, arguments and choices
-    known = {**launching.ROBOT_SIDE, **launching.POLICY}
+    known = launching.DEPLOY if file.name == "deploy.launch.py" else {**launching.ROBOT_SIDE, **launching.POLICY}
     for line in re.findall(r"ros2 launch sim2real (\S+) ((?:.|\\\n)*?)(?=\nros2|$)", ast.get_docstring(tree)):
         assert (ROOT / "launch" / line[0]).is_file()
         given = dict(re.findall(r"(\w+):=(\S+)", re.sub(r'"[^"]*"', "x", line[1])))
@@ -45,10 +45,9 @@ def test_names_in_a_launch_file_exist(file):
 def test_nodes_are_of_this_package_and_its_console_script():
     tree = ast.parse(Path(launching.__file__).read_text())
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Node"]
-    assert len(nodes) == 3
-    for node in nodes:
-        given = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
-        assert (given["package"], given["executable"]) == ("sim2real", "sim2real")
+    (node,) = nodes
+    given = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
+    assert (given["package"], given["executable"]) == ("sim2real", "sim2real")
     script = r'f"\{NAME\} = \{NAME\}\.cli:main"|"sim2real = sim2real\.cli:main"'
     assert re.search(script, (ROOT / "setup.py").read_text())
     assert "install_scripts=$base/lib/sim2real" in (ROOT / "setup.cfg").read_text()
@@ -76,8 +75,7 @@ def test_a_launch_file_loads_and_describes_its_arguments(file):
     assert arguments and all(argument.description.strip() for argument in arguments)
     choices = {argument.name: argument.choices for argument in arguments}
     assert "robot" in choices
-    if file.name != "deploy.launch.py":
-        assert choices["hardware"] == ["twin", "real"]
+    assert choices["hardware"] == (["running", "twin", "real"] if file.name == "deploy.launch.py" else ["twin", "real"])
 
 
 @pytest.mark.skipif(not HAVE_LAUNCH, reason="launch and launch_ros come with a ROS 2 distribution")
@@ -95,3 +93,5 @@ def test_hardware_switches_between_twin_and_driver():
     (driver,) = launching.robot_side(context)
     assert isinstance(driver, IncludeLaunchDescription)
     assert dict(driver.launch_arguments)["ur_type"] == "ur5e"
+    context.launch_configurations["hardware"] = "running"
+    assert launching.robot_side(context) == []

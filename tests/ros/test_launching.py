@@ -39,11 +39,12 @@ def test_deploy_command_line():
 
 
 def test_empty_arguments_are_left_out():
-    arguments = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r"))
-    assert arguments == ["deploy", "p.s2r", "--robot", "ur5e", "--require-guard"]
-    alone = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", guard="false"))
+    arguments = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", log="none"))
+    assert arguments == ["deploy", "p.s2r", "--robot", "ur5e", "--log-size", "64", "--require-guard"]
+    alone = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", log="none", log_size="",
+                                                guard="false"))
     assert alone == ["deploy", "p.s2r", "--robot", "ur5e"]
-    armed = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", arm="true"))
+    armed = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", log="none", arm="true"))
     assert armed == [*arguments, "--arm"] and parse(deploy, armed[1:]).arm
     with pytest.raises(RobotDescriptionError, match="launch argument 'policy' is missing"):
         launching.deploy_arguments(defaults(launching.POLICY))
@@ -62,7 +63,7 @@ def test_the_real_driver_and_who_wins():
 def test_every_argument_is_described_and_engines_are_real():
     from sim2real.simulators import list_engines
 
-    for text, choices in ((text, choices) for arguments in (launching.ROBOT_SIDE, launching.POLICY)
+    for text, choices in ((text, choices) for arguments in (launching.ROBOT_SIDE, launching.DEPLOY)
                           for _, text, choices in arguments.values()):
         assert text.endswith(".") and (choices is None or len(choices) > 1)
     assert set(launching.ROBOT_SIDE["engine"][2]) - {""} == set(list_engines())
