@@ -40,6 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--require-camera", action="append", default=[], metavar="NAME",
                         help="a camera of the robot's ros section that has to see fresh images all the while; may be "
                              "repeated (those that the bundle was trained with always have to)")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="S",
+                        help="share of the policy's speed, 0 to 1, at which an arm moves; the node's parameter 'speed' "
+                             "lowers it while it moves")
     parser.add_argument("--realtime", type=int, default=0, metavar="P",
                         help="run the control loop under SCHED_FIFO with priority P (1 to 99), memory locked")
     parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
@@ -77,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInputError("expected --arm or --managed, not both: one drives at once, the other waits for others")
     if args.log_size < 1:
         raise BadInputError(f"expected --log-size of 1 (MiB) or more, got {args.log_size}; 64 is the default")
+    if not 0.0 <= args.speed <= 1.0:
+        raise BadInputError(f"expected --speed between 0 and 1, got {args.speed:g}")
     if not 0 <= args.realtime <= 99:
         raise BadInputError(f"expected --realtime between 1 and 99, got {args.realtime}")
     import_ros("rclpy")
@@ -94,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
                                            "interface": command.topic}, size=args.log_size << 20)
             stack.callback(recorder.close)
         ros = stack.enter_context(RosContext(f"{NODE}_io", args.ros_args, args.domain_id,
-                                             secure=args.require_security))
+                                             secure=args.require_security, events=True))
         rate = command.rate or 1.0 / bundle.task.control_period
         key = robot_key(robot.name, ros.context.get_domain_id(), ros.node.get_namespace())
         page = stack.enter_context(Heartbeat.create(key, bundle.task.command_size, period=1.0 / rate))
@@ -103,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         for camera in cameras:
             stack.callback(camera.close)
         node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder, wait=args.wait, watched=watched,
-                          cameras=cameras, priority=args.realtime)
+                          cameras=cameras, speed=args.speed, priority=args.realtime)
         if not args.json:
             say(f"{bundle.task.name} on {robot.name}: {profile.state.topic} -> {command.topic}")
             if not args.arm and not args.managed:

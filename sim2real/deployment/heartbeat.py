@@ -147,6 +147,10 @@ class Heartbeat:
         away, self._asked = now - self._asked > 0.5 * timeout, now
         return abs(now - self._times[_GUARD_BEAT]) <= timeout or (away and self._held(_GUARD))
 
+    def guard_exists(self) -> bool:
+        """Whether the guard's process is there, hung or not."""
+        return self._held(_GUARD)
+
     @property
     def taken_over(self) -> bool:
         """Whether the guard has taken this runner's place, which is for ever: it must not send any more."""

@@ -21,7 +21,7 @@ from sim2real.types import RobotState
 Row = tuple[str, dict[str, Any]]  # topic and content, for ``Recorder.put``
 
 NEW = "new"  # the call that makes a drive
-CALLS = frozenset({NEW, "start", "stop", "step", "tick"})  # what a log may name; nothing else is ever called
+CALLS = frozenset({NEW, "start", "stop", "step", "tick", "set_speed"})  # what a log may name; no other is ever made
 _RESULTS = ("set_point", "command")  # names of what a step and a tick give
 _UNFIT = (Sim2RealError, TypeError, ValueError, IndexError, OverflowError)  # of arguments that no drive was given
 _STATE = tuple(field.name for field in fields(RobotState))
@@ -45,6 +45,10 @@ class Transcript:
     def started(self, state: RobotState, goal: np.ndarray, now: float) -> list[Row]:
         """``drive.start(state, goal, now)``."""
         return [self.called("start", topic="/goal", state=state, goal=np.asarray(goal, float), now=float(now))]
+
+    def slowed(self, speed: float) -> list[Row]:
+        """``drive.set_speed(speed)``."""
+        return [self.called("set_speed", speed=float(speed))]
 
     def stopped(self, state: RobotState, cause: str) -> list[Row]:
         """``drive.stop(state, cause)``."""

@@ -43,9 +43,11 @@ class ControlLoop:
         recorder: Where to log, or None.
         gates: Says what else closes the way: ("stop" or "hold", why), or ("", "").
         watched: The guard's eye on it, or None.
+        speed: Share of the policy's speed, 0 to 1, to begin with.
         priority: Ask for SCHED_FIFO of this priority, 0: no.
 
     Attributes:
+        speed: Share of the policy's speed that counts from the next decision on.
         mode, cause, age, error: Of the last decision: its words, the age of its state [s], the distance from goal [m].
         fault: Why the runner stopped by itself, "" if it did not.
         failure: What went wrong in the loop itself, or None.
@@ -55,9 +57,10 @@ class ControlLoop:
     def __init__(self, bundle: Bundle, goals: GoalSequence, latest: Callable[[], RobotState | None],
                  send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, follow: bool, unlock: bool,
                  figures: Figures, gates: Callable[[], tuple[str, str]] = lambda: ("", ""),
-                 recorder: Recorder | None = None, watched: Watched | None = None, priority: int = 0):
+                 recorder: Recorder | None = None, watched: Watched | None = None, speed: float = 1.0,
+                 priority: int = 0):
         self._goals, self._latest, self._publish, self._recorder = goals, latest, send, recorder
-        self._gates = gates
+        self._gates, self.speed, self._paced = gates, speed, 1.0
         self._follow, self._unlock, self._watched, self._priority = follow, unlock, watched, priority
         self._open_ended = goals.finished
         self._drive, self._transcript = Drive(bundle, rate), Transcript()
@@ -137,6 +140,8 @@ class ControlLoop:
             action, why = self._gates()
             if action == "stop":
                 self._fail(why)
+            if self.speed != self._paced:
+                self._pace(self.speed)
             decision = self._decide(state, now, why)
         thought = time.monotonic()
         before = self._drive.stream.command
@@ -160,6 +165,11 @@ class ControlLoop:
                                            **({"hold": why} if why else {})))
         self._log(self._transcript.ticked(command))
         return not (self.mode == "STOP" and self._over(state, now))
+
+    def _pace(self, speed: float) -> None:
+        self._paced = speed
+        self._drive.set_speed(speed)
+        self._log(self._transcript.slowed(speed))
 
     def _fail(self, why: str) -> None:
         """Come to rest, and let the node say that it was not asked to."""

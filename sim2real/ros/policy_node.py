@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,13 +29,15 @@ from sim2real.ros.lifecycle import Aside, ManagedNode
 from sim2real.ros.log import Recorder
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.report import Report
+from sim2real.ros.settings import Settings
+from sim2real.ros.simulation_time import SimulationTime
 from sim2real.ros.timing import prefer_this_process
 from sim2real.ros.topic_gates import TopicGates
 from sim2real.ros.transforms import GoalFrames, Transforms
 from sim2real.ros.watched import Watched
 
 NAME = "sim2real_policy"
-_LISTENING = 0.1  # of a control period: how much older than it looks a state of a fast driver may be
+_TELL = 0.02  # [s] between two looks at what there is to say or to do
 _FAST = 4.0  # states in a control period that make a driver a fast one
 _WARM_UP = 30  # calls of the policy before the first one that counts
 _PATIENCE = 1.0  # [s] in which a gate may turn green
@@ -58,6 +60,7 @@ class PolicyNode:
         wait: How long to wait for the driver when configuring in [s].
         watched: The guard's eye on it, or None.
         cameras: Open ones that have to see the robot while it moves.
+        speed: Share of the policy's speed, 0 to 1, at which an arm moves, until the parameter ``speed`` says another.
         priority: SCHED_FIFO priority of the control loop, 0: an ordinary thread.
 
     Attributes:
@@ -67,7 +70,8 @@ class PolicyNode:
 
     def __init__(self, ros: RosContext, bundle: Bundle, robot: RobotDescription, profile: RosProfile,
                  command: CommandTopic, goals: GoalSequence, recorder: Recorder | None = None, *, wait: float = 10.0,
-                 watched: Watched | None = None, cameras: Sequence[Camera] = (), priority: int = 0):
+                 watched: Watched | None = None, cameras: Sequence[Camera] = (), speed: float = 1.0,
+                 priority: int = 0):
         self._ros, self._bundle, self._profile = ros, bundle, profile
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
         self._watched, self._transforms = watched, Transforms(ros, robot, profile.frames)
@@ -79,13 +83,15 @@ class PolicyNode:
             CameraGates(cameras, lambda: self._link.stamp, recorder), GoalFrames(self._transforms, goals),
             *([] if watched is None else [watched])]
         self._gates: list[Gate] = [DriverGate(robot, profile, command, self._link, watched), TopicGates(ros, profile),
+                                   SimulationTime(ros, self._link),
                                    *self._slow]
         self._armed = False
         self._stop: StopSignal | None = None
         self._loop: ControlLoop | None = None
         self.figures = Figures(bundle.limits, 1.0 / self._rate)
         self.fault = ""
-        self.managed = ManagedNode(ros, NAME, self, {})
+        self._settings = Settings(robot)
+        self.managed = ManagedNode(ros, NAME, self, {"speed": float(speed)})
         self._report = Report(ros, self.managed, self._link, goals, recorder)
         self.managed.node.create_subscription(message_class("geometry_msgs/msg/PoseStamped"), "~/goal",
                                               self._receive_goal, ros.qos("reliable"))
@@ -125,7 +131,8 @@ class PolicyNode:
         self._loop = ControlLoop(self._bundle, self._goals, lambda: self._link.latest, self._link.send, rate=self._rate,
                                  follow=not self._fast and self._rate * self._period < 1.5,
                                  unlock=self._profile.unlock, figures=self.figures, gates=lambda: gravest(self._gates),
-                                 recorder=self._recorder, watched=self._watched, priority=self._priority)
+                                 recorder=self._recorder, watched=self._watched, speed=self._settings.speed,
+                                 priority=self._priority)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: the collector need not look at it in the loop
         self._event("active")
@@ -165,10 +172,12 @@ class PolicyNode:
         self._event("disarmed")
         return ""
 
-    def set_parameter(self, name: str, value: Any) -> str:
-        """No parameter changes while the node is active."""
-        active = self.managed.state == "active"
-        return f"{name} is read-only while the node is active; disarm it first" if active else ""
+    def set_parameters(self, values: Mapping[str, Any]) -> str:
+        """Take all of them, or none; while the node is active, only a lower ``speed``."""
+        refused = self._settings.set(values, active=self._running)
+        if self._loop is not None:
+            self._loop.speed = self._settings.speed
+        return refused
 
     def _closed(self) -> list[str]:
         """The gates that are not green and do not turn so in a moment: a busy machine may be late with one state."""
@@ -208,9 +217,7 @@ class PolicyNode:
         """Make the transitions ``steps``, then serve until ``stop`` or, with ``once``, the first activation's end."""
         work, begun = Aside(), 0.0
         while not stop.is_set or self._running or work.busy:
-            self._ros.spin_once(0.05)
-            if self._fast:  # need not be listened to at every message: this leaves the processor to the loop
-                time.sleep(_LISTENING * self._period)
+            self._ros.serve(_TELL)
             self._tell()
             if work.busy:
                 begun = time.monotonic()
@@ -240,7 +247,7 @@ class PolicyNode:
     def _tell(self, mode: str | None = None) -> None:
         state = ("ACTIVE" if self._running else "FAULT" if self.fault else "ARMED" if self._armed
                  else self.managed.state.upper())
-        self._report.tell(state, mode, self.fault, self._loop, self.figures)
+        self._report.tell(state, mode, self.fault, self._loop, self.figures, self._settings.speed)
 
     def _event(self, text: str) -> None:
         if self._recorder is not None:

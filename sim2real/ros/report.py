@@ -36,7 +36,8 @@ class Report:
         self._told = ("", "")
         self._status_at = self._diagnosed_at = 0.0
 
-    def tell(self, state: str, mode: str | None, fault: str, loop: ControlLoop | None, figures: Figures) -> None:
+    def tell(self, state: str, mode: str | None, fault: str, loop: ControlLoop | None, figures: Figures,
+             speed: float) -> None:
         """Publish what is due.
 
         Args:
@@ -45,28 +46,29 @@ class Report:
             fault: Why the runner stopped by itself, "" if it did not.
             loop: The present or last activation's, or None.
             figures: Its figures.
+            speed: Share of the policy's speed that is allowed.
         """
         now, running = time.monotonic(), loop is not None and loop.running
         mode = mode or (loop.mode if running else state)
         if (state, mode) != self._told or now - self._status_at >= _STATUS_SECONDS:
             self._told, self._status_at = (state, mode), now
             row = {"state": state, "mode": mode, "cause": fault or (loop.cause if loop else ""),
-                   "age_s": loop.age if running else None, "error_m": loop.error if loop else None,
+                   "age_s": loop.age if running else None, "error_m": loop.error if loop else None, "speed": speed,
                    "worst_latency_s": figures.latency.largest, "goals": self._goals.goals,
                    "reached": self._goals.reached, "commands": figures.commands}
             text = json.dumps({key: None if value != value else value for key, value in row.items()})
             self._publisher.publish(self._message(data=text))
         if now - self._diagnosed_at >= _DIAGNOSTIC_SECONDS:
             self._diagnosed_at = now
-            self._diagnose(fault, loop, figures)
+            self._diagnose(fault, loop, figures, speed)
 
-    def _diagnose(self, fault: str, loop: ControlLoop | None, f: Figures) -> None:
+    def _diagnose(self, fault: str, loop: ControlLoop | None, f: Figures, speed: float) -> None:
         refused = f"states were refused: {self._link.rejected}" if self._link.refused else ""
         skipped = f"{f.skipped} ticks were skipped" if f.skipped else ""
         note = loop.note if loop else ""
         words = "; ".join(filter(None, (fault, skipped, refused, note))) or self._managed.state
         level = 2 if fault else 1 if skipped or refused or note else 0
-        figures = {"state": self._managed.state, "commands": f.commands, "skipped ticks": f.skipped,
+        figures = {"state": self._managed.state, "speed": speed, "commands": f.commands, "skipped ticks": f.skipped,
                    "outside a limit": f.violations, "clipped": f.clipped, "saturated": f.saturated,
                    "states refused": self._link.refused,
                    "log rows dropped": self._recorder.dropped if self._recorder else 0}

@@ -25,16 +25,21 @@ class Watched:
         self._watching = False
 
     @property
-    def guards(self) -> int:
-        """How many guards there are: 0 or 1."""
-        return int(self._heartbeat.guard_alive(time.monotonic()))
+    def guarded(self) -> bool:
+        """Whether a guard lives."""
+        return self._heartbeat.guard_alive(time.monotonic())
+
+    @property
+    def accompanied(self) -> bool:
+        """Whether there is a guard's process, at work or not yet; before it has any publisher."""
+        return self._heartbeat.guard_exists()
 
     def closed(self) -> list[str]:
         """The gates that are not green."""
         if self._heartbeat.taken_over:
             return [TAKEN_OVER]
         return ["no guard watches this process: start `sim2real guard` for the same robot, interface and ROS domain"
-                ] if self._required and not self.guards else []
+                ] if self._required and not self.guarded else []
 
     def judge(self) -> tuple[str, str]:
         """``sending`` says it, at every command."""
@@ -42,7 +47,7 @@ class Watched:
 
     def begin(self) -> None:
         """An activation begins: a guard that is there now has to stay."""
-        self._watching = bool(self.guards)
+        self._watching = self.guarded
 
     def sending(self, stream: CommandStream, now: float) -> str:
         """Tell the guard of the command of ``stream`` that is about to leave.

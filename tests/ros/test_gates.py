@@ -17,7 +17,7 @@ def arm(**changes) -> tuple:
     profile = RosProfile.for_robot(robot)
     state = RobotState.zeros(1, 6)
     state.joint_position[:], state.time[:] = robot.home, 10.0
-    seen = Seen(state, 10.01, [9.5 + 0.002 * k for k in range(20)], 1, 0)
+    seen = Seen(state, 10.01, [9.5 + 0.002 * k for k in range(20)], 1, ())
     return robot, profile, profile.command(), dataclasses.replace(seen, **changes)
 
 
@@ -40,7 +40,8 @@ def test_all_green():
     ({"state": state_at(np.degrees(load_robot("ur5e").home))}, "seems to speak degrees"),
     ({"state": state_at([0, 0, 3.4, 0, 0, 0])}, "elbow_joint is at 3.4, outside"),
     ({"takers": 0}, "nobody takes commands on /forward_position_controller/commands"),
-    ({"rivals": 1}, "1 other node(s) publish on /forward_position_controller/commands"),
+    ({"rivals": ["teleop"]}, "teleop also publishes on /forward_position_controller/commands"),
+    ({"rivals": ["teleop", "joystick"]}, "joystick, teleop also publish on /forward_position_controller/commands"),
 ])
 def test_each_gate_by_itself(changes, words):
     (sentence,) = closed(*arm(**changes))
@@ -48,7 +49,7 @@ def test_each_gate_by_itself(changes, words):
 
 
 def test_several_are_all_named():
-    assert len(closed(*arm(now=11.0, takers=0, rivals=2))) == 3
+    assert len(closed(*arm(now=11.0, takers=0, rivals=["a", "b"]))) == 3
 
 
 @dataclasses.dataclass
@@ -78,7 +79,7 @@ def test_a_drone_upside_down():
     profile = RosProfile.for_robot(robot)
     state = RobotState.zeros(1, 0)
     state.time[:] = 1.0
-    seen = Seen(state, 1.0, [], 1, 0)
+    seen = Seen(state, 1.0, [], 1, ())
     assert closed(robot, profile, profile.command(), seen) == []
     state.quaternion[:] = [0.0, 1.0, 0.0, 0.0]
     (sentence,) = closed(robot, profile, profile.command(), seen)
