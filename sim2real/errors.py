@@ -9,11 +9,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 2000  # characters of a message
+
 
 class Sim2RealError(Exception):
-    """Base class; ``exit_code`` is the command line's exit status."""
+    """Base class; ``exit_code`` is the command line's exit status.
+
+    A message is one printable line of bounded length even where it quotes a file or a network message that is not.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        text = " ".join(super().__str__().split())
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST // 2]} ... {text[-_LONGEST // 3:]}"
+        return text if text.isprintable() else "".join(
+            letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 class BadInputError(Sim2RealError, ValueError):

@@ -23,3 +23,11 @@ def test_unknown_names_the_nearest():
 def test_unknown_lists_all_when_nothing_is_near():
     assert unknown("engine", "gazebo", ["pybullet", "mujoco"]) == "unknown engine 'gazebo'; known: mujoco, pybullet"
     assert unknown("engine", 7, []) == "unknown engine '7'; known: none"
+
+
+def test_a_message_is_one_printable_line_whatever_it_quotes():
+    assert str(BadInputError("expected 1,\n got\t2")) == "expected 1, got 2"
+    assert str(BadInputError("name '\x1b[2J\x00é'")) == r"name '\x1b[2J\x00é'"
+    long = str(BadInputError("begin " + "x" * 1_000_000 + " end"))
+    assert len(long) < 2000 and long.startswith("begin x") and long.endswith("x end")
+    assert str(BadInputError()) == ""
