@@ -115,3 +115,90 @@ def test_an_arms_policy_takes_over_where_the_arm_is(reach):
     assert pilot.step(state, 0.0).mode[0] == "ACTIVE"
     pilot.start(state, np.array([0.4, -0.1, 0.3]), 0.04)  # the next goal: the stream goes on
     assert pilot.step(state, 0.04).mode[0] == "ACTIVE" and not pilot.at_rest
+
+
+# ---------------------------------------------------------------------- doubtful samples
+def flown(hover, goal, steps, edit=lambda k, state: state):
+    """Modes, commands and the pilot after ``steps`` periods on the way to a far goal, with what it sees edited."""
+    sim, pilot = start(hover, goal)
+    modes, stream = [], []
+    for k in range(steps):
+        now = float(sim.time[0])
+        state = sim.state().copy()
+        state.time[:] = now
+        decision = pilot.step(edit(k, state), now)
+        modes.append(str(decision.mode[0]))
+        stream.append(decision.command)
+        sim.step(decision.command)
+    assert count_violations(np.array(stream), hover.limits, sim.control_period) == 0
+    return modes, np.array(stream), pilot
+
+
+FAR_AWAY = [1.5, -1.0, 0.7, 0.0]
+
+
+def jump(first, count, size=1.0):
+    def edit(k, state):
+        state.position[0, 0] += size * (first <= k < first + count)
+        return state
+    return edit
+
+
+def test_a_spike_on_the_way_is_flown_over(hover):
+    modes, stream, pilot = flown(hover, FAR_AWAY, 60, jump(30, 2, size=3.0))
+    assert set(modes) == {"APPROACH"} and pilot.approaching
+    _, undisturbed, _ = flown(hover, FAR_AWAY, 60)
+    assert np.abs(stream - undisturbed).max() < 0.3  # rad/s: what 40 ms without news make; the spike itself makes 2
+
+
+def test_an_approach_goes_on_after_a_hold(hover):
+    """The policy was never trained for the way: it must not take over in the middle of it."""
+    modes, _, pilot = flown(hover, FAR_AWAY, 60, jump(30, 10))
+    assert modes[:34] == ["APPROACH"] * 34 and modes[35:40] == ["HOLD"] * 5 and modes[40:] == ["APPROACH"] * 20
+    assert pilot.approaching
+
+
+def test_a_jump_that_lasts_comes_down(hover):
+    modes, _, pilot = flown(hover, FAR_AWAY, 90, jump(30, 100, size=5.0))
+    assert modes[-1] == "STOP" and modes.index("STOP") <= 30 + 27 and not pilot.approaching
+    assert "APPROACH" not in modes[40:]
+
+
+def test_frozen_states_on_the_way_hold_then_come_down(hover):
+    kept = []
+
+    def freeze(k, state):
+        if k < 30:
+            return state
+        kept.append(state)
+        frozen = kept[0].copy()
+        frozen.time[:] = state.time
+        return frozen
+
+    modes, _, _ = flown(hover, FAR_AWAY, 90, freeze)
+    assert modes[30:35] == ["APPROACH"] * 5 and set(modes[37:55]) == {"HOLD"} and modes[-1] == "STOP"
+
+
+def test_a_new_goal_in_a_spike_looks_from_the_last_good_place(hover):
+    """Seen from the spike the goal is near, and the policy would have to fly two metres."""
+    sim, pilot = start(hover, [0.2, 0.1, 1.2, 0.1])
+    fly(hover, pilot, sim, 0.5, [], [])
+    state = sim.state().copy()
+    state.time[:] = float(sim.time[0])
+    state.position[0] = [2.0, 0.0, 1.0]
+    pilot.start(state, np.array([2.0, 0.0, 1.0, 0.0]), float(sim.time[0]))
+    assert pilot.approaching
+
+
+def test_an_arms_pilot_doubts_too(reach):
+    state = RobotState.zeros(1, 6)
+    state.joint_position[0] = reach.robot.home
+    pilot = Pilot(reach)
+    pilot.start(state, np.array([0.4, 0.1, 0.3]), 0.0)
+    state = state.copy()
+    state.joint_position[0, 3] += 1.0
+    causes = []
+    for k in range(20):
+        state.time[:] = 0.04 * (k + 1)
+        causes.append(pilot.step(state.copy(), 0.04 * (k + 1)).cause[0])
+    assert causes[0] == "" and causes[3].startswith("wrist_1_joint jumped by 1.000 in") and pilot.at_rest
