@@ -80,7 +80,7 @@ def test_joints_in_another_order_in_every_message_give_equal_commands(processes,
     for seed in (None, 1):
         drivers.append(FrozenDriver(processes.domain, seed))
         node = processes.start("deploy", reach_bundle, "--arm", "--robot", "ur5e", "--goal=0.45,0.1,0.35",
-                               "--duration", "1.2", "--json")
+                               "--duration", "0.9", "--json")
         _, err = node.communicate(timeout=30)
         drivers[-1].close()
         assert node.returncode == 0, err
