@@ -5,6 +5,8 @@ The same object drives simulated twins in evaluation and the real robot, so what
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from sim2real.deployment.bundle import Bundle
@@ -59,9 +61,11 @@ class Runner:
         self._goal = np.zeros((num_robots, task.goal_size))
         self._since = np.full(num_robots, np.nan)  # when the goal began; nan: at the next step
         self._action = np.zeros((num_robots, task.action_size))
-        self._fresh = np.ones(num_robots, bool)  # whose observation history begins at the next step
+        # masks of all and of none, told by their identity: one robot's step has no time to ask whether all is well
+        self._everyone, self._nobody = np.ones(num_robots, bool), np.zeros(num_robots, bool)
+        self._fresh = self._everyone  # whose observation history begins at the next step
         self._good = np.full(num_robots, np.nan)  # when a robot could last be driven
-        self._stopped = np.zeros(num_robots, bool)
+        self._stopped, self._any_stopped = np.zeros(num_robots, bool), False
         self._no_cause = np.full(num_robots, "", dtype=object)
         self._stop_cause = self._no_cause.copy()
         self._state: RobotState | None = None
@@ -103,7 +107,8 @@ class Runner:
         self._state = state.copy()
         if self._fallback is not None:
             self._fallback.observe(self._all, state)
-        self._action[:], self._fresh[:], self._stopped[:] = 0.0, True, False
+        self._action, self._fresh = np.zeros((self.num_robots, self._task.action_size)), self._everyone
+        self._stopped[:], self._any_stopped = False, False
         self._good[:], self._stop_cause[:], self.mode = np.nan, "", self._active
         self._now = -np.inf
 
@@ -136,38 +141,38 @@ class Runner:
         if self._state is None:
             raise DeploymentError("the runner was stepped before reset(state, goal); reset it first")
         self._check_state(state)
-        if not np.isfinite(now):
+        if not math.isfinite(now):
             raise DeploymentError(f"expected now as finite seconds, got {now!r}")
         rejected = ""
         if self._plausibility is not None:
             state, rejected, hold = self._believed(state, hold)
-        cause, age = self._judge(state, float(now))
-        usable = cause == ""
-        if rejected:
-            cause[~usable] = rejected
-        if usable.all():  # as nearly always: whole arrays take a fraction of the time of chosen rows
+        cause, age, usable = self._judge(state, float(now))
+        if usable is self._everyone:  # as nearly always: whole arrays take a fraction of the time of chosen rows
             self._state = state.copy()
         else:
             self._state[usable] = state[usable]
+            if rejected:
+                cause[~usable] = rejected
         if self._fallback is not None:
             self._fallback.observe(self._all[usable], state[usable])
         if self._envelope is not None and usable[0] and (outside := self._outside(state)):
             self._stop(self._all, outside)
         if hold:
             cause[usable] = hold
-        desired, saturated = self._drive(now, cause)
+        desired, saturated, driven = self._drive(now, cause, usable is self._everyone and not hold)
         if self._plausibility is not None:
             desired = self._plausibility.bounded(desired)
-        driven = cause == ""
-        if driven.all():
+        if driven is self._everyone:
             self._good[:] = now
         else:
-            self._good[driven] = now
+            self._good[cause == ""] = now
             self._latch(now, cause, age)
-        command = self._send(desired, driven & ~self._stopped, usable)
-        if driven.all() and not self._stopped.any():
+            driven = driven & ~self._stopped
+        command = self._send(desired, driven, usable)
+        if driven is self._everyone and not self._any_stopped:
             self.mode = self._active
         else:
+            driven = cause == ""
             self.mode = np.where(self._stopped, STOP, np.where(driven, ACTIVE, HOLD))
             cause = np.where(self._stopped, self._stop_cause, cause)
         return Decision(command, self.mode.copy(), cause, age, self._filter.clipped, saturated)
@@ -182,45 +187,51 @@ class Runner:
             self._stop(self._all, judge.stop)
         return self._state if judge.rejected else state, judge.rejected, hold or judge.hold
 
-    def _judge(self, state: RobotState, now: float) -> tuple[np.ndarray, np.ndarray]:
-        """Why each robot's state cannot be used ("" if it can), and its age."""
+    def _judge(self, state: RobotState, now: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Why each robot's state cannot be used ("" if it can), its age, and whether it can: ``_everyone`` if all."""
         age = now - np.asarray(state.time, float)
         cause = self._no_cause.copy()
-        finite = state.is_finite()
+        finite, usable = state.is_finite(), self._everyone
         if not (finite & (np.abs(age) <= self.hold_age)).all():
             cause[~(age <= self.hold_age)] = f"the state is older than {1e3 * self.hold_age:g} ms"
             cause[age < -self.hold_age] = "the state is stamped in the future"
             cause[~finite] = "the state is not finite"
+            usable = cause == ""
         if now < self._now:
             self._stop(self._all, "the clock went back")
         self._now = max(now, self._now)
         self._good[np.isnan(self._good)] = now
-        return cause, age
+        return cause, age, usable
 
-    def _drive(self, now: float, cause: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the policy wants (n, C); adds to ``cause`` where its numbers cannot be used."""
+    def _drive(self, now: float, cause: np.ndarray, fine: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the policy wants (n, C), whether it wants too much, and whom it drives (n,): ``_everyone`` if all.
+
+        Adds to ``cause`` where its numbers cannot be used; ``fine``: there are no causes yet.
+        """
         self._since[np.isnan(self._since)] = now
         context = Context(self._state, self._goal, now - self._since, self._filter.command, self._filter.velocity,
-                          self._action)
+                          self._action, single=self._envelope is not None)
         observation = self._observe(context)
         action = np.asarray(self._policy(observation), float)
         finite = np.isfinite(np.concatenate((action, observation), axis=1)).all(axis=1)
-        cause[~finite & (cause == "")] = "the policy's observation or action is not finite"
+        if not (fine := fine and bool(finite.all())):
+            cause[~finite & (cause == "")] = "the policy's observation or action is not finite"
         if self._plausibility is not None and cause[0] == "" and (wild := self._plausibility.act(action[0], now)):
             self._stop(self._all, wild)
-        driven = (cause == "") & ~self._stopped
+        driven = self._everyone if fine and not self._any_stopped else (cause == "") & ~self._stopped
         clipped = np.minimum(np.maximum(action, -1.0), 1.0)
         saturated = driven & (clipped != action).any(axis=1)
-        action = clipped if driven.all() else np.where(driven[:, None], clipped, 0.0)
-        self._action = action
-        self._fresh = ~driven
+        action = clipped if driven is self._everyone else np.where(driven[:, None], clipped, 0.0)
+        self._action, self._fresh = action, self._nobody if driven is self._everyone else ~driven
         desired = self._task.desired(action, context)
         if self.speed < 1.0:
             desired = context.command + self.speed * (desired - context.command)
-        return desired, saturated
+        return desired, saturated, driven
 
     def _observe(self, context: Context) -> np.ndarray:
         """Observations (n, size); the histories of robots that were not driven begin anew."""
+        if self._fresh is self._nobody:
+            return self._builder.build(context)
         if self._fresh.all():
             return self._builder.reset(self._all, context)
         observation = self._builder.build(context)
@@ -237,6 +248,7 @@ class Runner:
             self._stop(self._all[i:i + 1], f"{cause[i]}, for more than {1e3 * self.stop_age:g} ms")
 
     def _stop(self, ids: np.ndarray, cause: str) -> None:
+        self._any_stopped = True
         ids = ids[~self._stopped[ids]]
         self._stopped[ids] = True
         self._stop_cause[ids] = cause
@@ -245,7 +257,7 @@ class Runner:
         """Commands inside the limits: the policy's where ``driven``, else braking or the drone's fallback."""
         if self._fallback is None:
             before = self._filter.snapshot()
-            command = self._filter.step(desired, None if driven.all() else ~driven)
+            command = self._filter.step(desired, None if driven is self._everyone else ~driven)
             if self._envelope is None or not driven[0]:  # braking is always allowed
                 return command
             outside = self._envelope.arm(command[0], self._filter.velocity[0], self._filter.acceleration[0])
@@ -254,7 +266,7 @@ class Runner:
             self._stop(self._all, outside)
             self._filter.restore(before)  # as if that command had never been thought of
             return self._filter.step(desired, np.ones(1, bool))
-        if not driven.all():
+        if driven is not self._everyone:
             instead = self._fallback.command(self._state, self._stopped, usable)
             desired = np.where(driven[:, None], desired, instead)
         command = self._filter.step(desired)

@@ -26,6 +26,8 @@ class Context:
         command_velocity: Finite difference of the command stream per second, shape (n, C).
         last_action: Action of the policy before, in [-1, 1], shape (n, A).
         cache: What terms share within this instant (forward kinematics), filled by them.
+        single: Whether this is one deployed robot, for which plain floats are faster; they agree with arrays to single
+            precision, so episodes on twins, which are the same alone and in a batch to the last bit, go without.
     """
 
     state: RobotState
@@ -35,13 +37,15 @@ class Context:
     command_velocity: np.ndarray
     last_action: np.ndarray
     cache: dict = field(default_factory=dict, repr=False, compare=False)
+    single: bool = False
 
     def __len__(self) -> int:
         return len(self.time)
 
     def __getitem__(self, ids) -> Context:
         """The robots ``ids`` (an index array, a mask or a slice)."""
-        return Context(*(getattr(self, f.name)[ids] for f in fields(self) if f.name != "cache"))
+        return Context(*(getattr(self, f.name)[ids] for f in fields(self) if f.name not in ("cache", "single")),
+                       single=self.single)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ class Reach(Task):
         return _distance(way)
 
     def _way(self, context: Context) -> np.ndarray:
-        if "way" not in context.cache and len(context) == 1 and self.orientation == "free":
+        if context.single and "way" not in context.cache and self.orientation == "free":
             context.cache["way"], context.cache["step"] = way_and_step(
                 self.chain, context.state.joint_position[0], context.goal[0], self._full_steps, DAMPING)
         if "way" not in context.cache:

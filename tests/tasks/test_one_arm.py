@@ -31,6 +31,7 @@ def test_observations_are_those_of_a_batch(seed, name):
     expected = [together.reset(np.arange(20), context), together.build(context), together.build(context)]
     for i, builder in enumerate(alone):
         one = context[i:i + 1]
+        one.single = True
         rows = [builder.reset(np.arange(1), one), builder.build(one), builder.build(one)]
         for row, batch in zip(rows, expected, strict=True):
             assert row[0] == pytest.approx(batch[i], rel=1e-3, abs=1e-4)  # single precision near singular postures
@@ -40,6 +41,7 @@ def test_histories_move_on_newest_first():
     task = TASKS["ur5e"]
     builder, columns = task.builder(1), task.builder(1).slice("last_action")
     context = contexts(task, 0, 1)
+    context.single = True
     builder.reset(np.arange(1), context)
     for k in range(1, 4):
         context.last_action[:] = 0.1 * k
@@ -53,4 +55,5 @@ def test_orientations_go_the_common_way():
     goal = np.concatenate([context.goal, np.tile([0.0, 0.0, -1.0], (2, 1))], axis=1)
     context.goal = goal
     both = task.builder(2).reset(np.arange(2), context)
+    context.single = True
     assert task.builder(1).reset(np.arange(1), context[:1])[0] == pytest.approx(both[0], abs=1e-4)
