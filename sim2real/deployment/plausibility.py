@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from sim2real.deployment.senses import ArmSenses, DroneSenses
+from sim2real.deployment.senses import Row, senses_of
 from sim2real.deployment.tracking import Tracking, TrackingLimits
 from sim2real.robots import RobotDescription
 from sim2real.types import RobotState
@@ -42,14 +42,12 @@ class Plausibility:
                  tracking: TrackingLimits | None = None):
         self._hold_age, self._stop_age = hold_age, stop_age
         self._tracking: Tracking | None = None
-        self._senses: ArmSenses | DroneSenses
+        self._senses = senses_of(robot, period)
         if robot.kind == "arm":
-            self._senses = ArmSenses(robot, period)
             self._tracking = Tracking(robot, tracking, patience=stop_age, period=period)
-        else:
-            self._senses = DroneSenses(robot, period)
         self.rejected = self.hold = self.stop = ""
-        self._good, self._row = np.nan, ()
+        self._good = np.nan
+        self._row: Row = ()
 
     def start(self, state: RobotState, command: np.ndarray) -> None:
         """Begin with a ``state`` of one robot that is believed, and the command (C,) that the stream starts from.

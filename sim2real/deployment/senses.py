@@ -101,6 +101,20 @@ class DroneSenses:
         return "the drone" if math.hypot(*row[2]) > _DRONE_MOVING or math.hypot(*row[3]) > _DRONE_MOVING else ""
 
 
+def senses_of(robot: RobotDescription, period: float) -> ArmSenses | DroneSenses:
+    """The senses of an arm or a drone whose states are looked at every ``period`` [s]."""
+    return (ArmSenses if robot.kind == "arm" else DroneSenses)(robot, period)
+
+
+def contradiction(robot: RobotDescription, before: RobotState, state: RobotState) -> str:
+    """Why a ``state`` of one robot cannot follow the one ``before``, "" if it can: one of the two is wrong then.
+
+    Two that agree are needed to begin with: what is commanded first is where the robot is said to be.
+    """
+    senses = senses_of(robot, robot.control_period)
+    return senses.excess(senses.take(state), senses.take(before), max(float(state.time[0] - before.time[0]), 0.0))
+
+
 def _angle(q: list[float], q0: list[float]) -> float:
     """Between two attitudes in [rad], whatever the length and sign of their quaternions."""
     dot = sum(a * b for a, b in zip(q, q0, strict=True))

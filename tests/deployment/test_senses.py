@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim2real import rotations
-from sim2real.deployment.senses import ArmSenses, DroneSenses
+from sim2real.deployment.senses import ArmSenses, DroneSenses, contradiction
 from sim2real.robots import load_robot
 from sim2real.types import RobotState
 
@@ -81,3 +81,15 @@ def test_rows_are_numbers_of_their_own():
     kept = copy.deepcopy(row)
     state.joint_position[:] = 1.0
     assert row == kept
+
+
+def test_two_states_that_cannot_both_be():
+    before, state = RobotState.zeros(1, 6), RobotState.zeros(1, 6)
+    state.time[0] = 0.002
+    assert contradiction(UR5E, before, state) == ""
+    state.joint_position[0, 1] = 0.5
+    assert contradiction(UR5E, before, state).startswith("shoulder_lift_joint jumped by 0.500 in 2 ms")
+    assert contradiction(UR5E, state, before).startswith("shoulder_lift_joint jumped by -0.500 in 0 ms")
+    before, state = RobotState.zeros(1, 0), RobotState.zeros(1, 0)
+    state.position[0, 0] = 2.0
+    assert contradiction(CRAZYFLIE, before, state).startswith("the position jumped by 2.00 m")
