@@ -13,6 +13,7 @@ _ARM_LONGEST = 10.0  # [s]
 _LANDED_SPEED = 0.4 * DESCENT  # [m/s]: slower than that while told to descend, and the ground carries it
 _LANDED_SECONDS = 0.6
 _SPARE_SECONDS = 4.0
+_STANDING, _FRESH = 0.02, 0.1  # [rad/s], [s]
 
 
 class Ending:
@@ -44,3 +45,9 @@ class Ending:
         self._still = (now if self._still is None else self._still) if still else None
         enough = _LANDED_SECONDS if self._drone else _ARM_REST
         return (self._still is not None and now - self._still >= enough) or now - self._begun > self._longest
+
+
+def standing(robot: RobotDescription, state: RobotState, now: float) -> bool:
+    """Whether an arm's joints are seen to stand at ``now`` [s]; a drone never stands."""
+    seen = robot.kind == "arm" and now - float(state.time[0]) < _FRESH
+    return seen and bool((np.abs(state.joint_velocity[0]) < _STANDING).all())

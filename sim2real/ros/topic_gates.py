@@ -30,22 +30,28 @@ class TopicGates:
         self._clock = clock
         self._gates = [extra for extra in profile.extras if extra.gate is not None]
         self._seen: dict[str, tuple[float, float | bool]] = {}
+        self._tripped: dict[str, str] = {}  # gates that stop and were closed for a moment, by topic
         for gate in self._gates:
             latched = gate.rate == 0.0
             ros.node.create_subscription(
-                message_class(gate.type), gate.topic, partial(self._receive, gate.topic),
-                ros.qos("reliable" if latched else "best_effort", latched=latched),
+                message_class(gate.type), gate.topic, partial(self._receive, gate),
+                ros.qos("reliable" if latched else "best_effort", depth=10, latched=latched),
                 event_callbacks=ros.subscription_events(gate.topic))
 
-    def _receive(self, topic: str, message: Any) -> None:
-        self._seen[topic] = (self._clock(), message.data)
+    def _receive(self, gate: ExtraTopic, message: Any) -> None:
+        self._seen[gate.topic] = (self._clock(), message.data)
+        if gate.gate == "stop" and (sentence := self._why(gate)):
+            self._tripped[gate.topic] = sentence  # it may be open again before somebody looks
 
     def closed(self) -> list[str]:
-        """One sentence for each gate that is not open."""
+        """One sentence for each gate that is not open; what was before is forgotten."""
+        self._tripped.clear()
         return [sentence for gate in self._gates if (sentence := self._why(gate))]
 
     def judge(self) -> tuple[str, str]:
         """("stop", why) or ("hold", why) of the gravest gate that is closed, ("", "") where all are open."""
+        if self._tripped:
+            return "stop", next(iter(self._tripped.values()))
         found = [(str(gate.gate), sentence) for gate in self._gates if (sentence := self._why(gate))]
         return max(found, key=lambda pair: pair[0] == "stop", default=("", ""))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim2real.robots import load_robot
-from sim2real.ros.landing import Ending
+from sim2real.ros.landing import Ending, standing
 from sim2real.types import RobotState
 
 
@@ -45,3 +45,13 @@ def test_blind_a_drone_ends_after_it_must_be_down():
     assert not ending.over(lost, True, 0.0)
     assert not ending.over(lost, True, 8.4)
     assert ending.over(lost, True, 8.6)  # 1.5 * 0.9 m / 0.3 m/s + 4 s
+
+
+def test_an_arm_stands_where_fresh_states_say_so():
+    robot, state = load_robot("ur5e"), RobotState.zeros(1, 6)
+    assert standing(robot, state, 0.05) and not standing(robot, state, 0.2)  # nobody knows any more
+    state.joint_velocity[0, 3] = -0.03
+    assert not standing(robot, state, 0.05)
+    state.joint_velocity[0, 3] = float("nan")
+    assert not standing(robot, state, 0.05)
+    assert not standing(load_robot("crazyflie"), drone(1.0, 0.0, 0.0), 0.0)
