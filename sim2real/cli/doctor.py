@@ -48,6 +48,7 @@ def run_live(args: argparse.Namespace) -> int:
     from sim2real.robots import load_robot
     from sim2real.ros.context import RosContext
     from sim2real.ros.live import judge, listen
+    from sim2real.ros.live_cameras import LiveSensors
     from sim2real.ros.profiles import RosProfile
 
     if not 0.0 < args.seconds < 3600.0:
@@ -56,8 +57,9 @@ def run_live(args: argparse.Namespace) -> int:
     profile = RosProfile.for_robot(robot)
     with RosContext("sim2real_doctor", [], args.domain_id) as ros, \
             progress_bar(f"listening to {robot.name}", 1.0, enabled=not args.json) as update:
+        sensors = LiveSensors(ros, robot, profile)
         heard = listen(ros, profile, args.seconds, lambda share: update(share, profile.state.topic))
-    findings = judge(robot, profile, heard)
+        findings = [*judge(robot, profile, heard), *sensors.judge()]
     show(findings, args.json)
     return 1 if any(finding.status == "missing" for finding in findings) else 0
 

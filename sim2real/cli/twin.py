@@ -28,6 +28,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                              "the others are ignored until controllers are switched")
     parser.add_argument("--faults", metavar="FILE",
                         help="YAML list of faults to rehearse by time; sim2real list faults names them")
+    parser.add_argument("--cameras", action="store_true",
+                        help="publish what the cameras of the robot's ros section see, drawn in a process of its own")
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--duration", type=float, default=None, metavar="S", help="stop by itself after S seconds")
     parser.add_argument("--reveal", action="store_true", help="print the hidden values")
@@ -43,8 +45,10 @@ def run(args: argparse.Namespace) -> int:
     import time
 
     from sim2real.cli.output import note, print_json, say
+    from sim2real.errors import BadInputError
     from sim2real.ros.context import RosContext, StopSignal, import_ros
     from sim2real.ros.profiles import RosProfile
+    from sim2real.ros.twin_cameras import TwinCameras
     from sim2real.ros.twin_node import TwinNode
 
     import_ros("rclpy")
@@ -54,7 +58,14 @@ def run(args: argparse.Namespace) -> int:
         stack.callback(plant.close)
         profile = RosProfile.for_robot(robot)
         ros = stack.enter_context(RosContext(f"{robot.name.replace('-', '_')}_twin", args.ros_args, args.domain_id))
-        twin = TwinNode(ros, robot, profile, plant, interface=args.interface, faults=faults, seed=args.seed)
+        cameras = None
+        if args.cameras:
+            cameras = TwinCameras(ros, robot, args.robot, profile, args.ros_args)
+            stack.callback(cameras.close)
+        elif any(fault.acts_on == "cameras" for fault in faults):
+            raise BadInputError("the faults file has faults of cameras; add --cameras")
+        twin = TwinNode(ros, robot, profile, plant, interface=args.interface, faults=faults, seed=args.seed,
+                        cameras=cameras)
         if not args.json:
             takes = ", ".join(profile.commands[name].topic for name in twin.taken)
             say(f"twin of {robot.name} (simulation): {profile.state.topic} at {profile.state.rate:g} Hz, takes {takes}")

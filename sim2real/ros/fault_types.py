@@ -16,6 +16,7 @@ from sim2real.robots import RobotDescription
 from sim2real.ros.context import RosContext
 from sim2real.ros.driver_nature import Controllers
 from sim2real.ros.profiles import RosProfile
+from sim2real.ros.twin_cameras import TwinCameras
 from sim2real.ros.twin_plant import TwinPlant
 from sim2real.units import quantity
 
@@ -58,6 +59,7 @@ class Stage:
     Attributes:
         seed: Seed of whatever is drawn.
         ros: Where rival nodes are created; None without ROS.
+        cameras: The twin's, None where it has none.
     """
 
     robot: RobotDescription
@@ -66,6 +68,7 @@ class Stage:
     controllers: Controllers
     seed: int = 0
     ros: RosContext | None = None
+    cameras: TwinCameras | None = None
 
     def draw(self, place: int, counter: int, size: int = 1) -> np.ndarray:
         """Uniform numbers in (0, 1), shape (size,), of the fault at ``place`` in the file, for its event ``counter``.
@@ -83,7 +86,7 @@ class Fault(BaseModel):
         for_: How long it lasts in [s], ``for`` in the file; None is to the end of the run.
         since: What ``at`` counts from: the twin's start, or the first command that it gets.
         robots: Kinds of robots it exists for.
-        acts_on: "state" messages, the "robot" or the "commands".
+        acts_on: "state" messages, the "robot", the "commands" or the "cameras".
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 
 from sim2real.errors import BadInputError, unknown
 from sim2real.robots import RobotDescription
+from sim2real.ros import camera_faults as camera
 from sim2real.ros import drone_faults as drone
 from sim2real.ros import joint_faults as joint
 from sim2real.ros import robot_faults as robot_
@@ -39,6 +40,8 @@ FAULTS: dict[str, type[Fault]] = {
     "payload": robot_.Payload, "rotor_loss": robot_.RotorLoss, "parameter": robot_.Parameter,
     "restart": robot_.Restart, "mute": robot_.Mute, "link_loss": robot_.LinkLoss,
     "switch_controller": robot_.SwitchController, "rival": robot_.Rival,
+    "camera_absent": camera.CameraAbsent, "camera_frozen": camera.CameraFrozen, "camera_slow": camera.CameraSlow,
+    "camera_late": camera.CameraLate, "camera_size": camera.CameraSize, "camera_exchanged": camera.CameraExchanged,
 }
 _NAMES = {kind: name for name, kind in FAULTS.items()}
 _MOST = 1000  # entries

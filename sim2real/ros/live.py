@@ -108,7 +108,7 @@ def _judge_state(robot: RobotDescription, profile: RosProfile, heard: Heard) -> 
     received, walls = (np.array([sample[k] for sample in heard.samples]) for k in (0, 1))
     stamps = np.array([stamp_seconds(message.header) for _, _, message in heard.samples])
     found = [Finding("state topic", "ok", f"{topic.topic}, {topic.type}, {len(heard.samples)} messages"),
-             _judge_rate(topic.rate, received, stamps)]
+             judge_rate(topic.rate, received, stamps)]
     reader = StateReader(robot, profile)
     try:
         states = [reader.read(message, at) for at, _, message in heard.samples]
@@ -121,7 +121,7 @@ def _judge_state(robot: RobotDescription, profile: RosProfile, heard: Heard) -> 
     return [*found, _judge_clock(stamps, walls)]
 
 
-def _judge_rate(expected: float, received: np.ndarray, stamps: np.ndarray) -> Finding:
+def judge_rate(expected: float, received: np.ndarray, stamps: np.ndarray) -> Finding:
     """The driver's rate by its stamps, as a busy listener loses messages; by reception where there are none."""
     arrived = (len(received) - 1) / max(received[-1] - received[0], 1e-9)
     steps = np.diff(stamps)

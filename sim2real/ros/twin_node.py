@@ -23,6 +23,7 @@ from sim2real.ros.messages import CommandReader, StateWriter
 from sim2real.ros.profiles import CommandTopic, ExtraTopic, RosProfile
 from sim2real.ros.setpoints import Points
 from sim2real.ros.timing import Deadlines, prefer_this_process
+from sim2real.ros.twin_cameras import TwinCameras
 from sim2real.ros.twin_plant import TwinPlant
 from sim2real.types import RobotState
 
@@ -34,6 +35,7 @@ class TwinNode:
         interface: An arm's active interface; default: the profile's first. Messages on others are refused.
         faults: Faults to rehearse.
         seed: Seed of what faults draw.
+        cameras: Its cameras, or None.
 
     Attributes:
         interfaces: Names of the command interfaces that are served; others lack their message package.
@@ -41,10 +43,12 @@ class TwinNode:
     """
 
     def __init__(self, ros: RosContext, robot: RobotDescription, profile: RosProfile, plant: TwinPlant, *,
-                 interface: str | None = None, faults: Sequence[Fault] = (), seed: int = 0):
-        self._ros, self._plant, self._profile = ros, plant, profile
+                 interface: str | None = None, faults: Sequence[Fault] = (), seed: int = 0,
+                 cameras: TwinCameras | None = None):
+        self._ros, self._plant, self._profile, self._cameras = ros, plant, profile, cameras
         self._controllers = Controllers(robot, profile, interface)
-        self._rehearsal = Rehearsal(faults, Stage(robot, profile, plant, self._controllers, seed, ros))
+        self._rehearsal = Rehearsal(faults, Stage(robot, profile, plant, self._controllers, seed, ros,
+                                                 cameras))
         self._writer = StateWriter(robot, profile, lambda name: message_class(name)())
         topic = profile.state
         self._publisher = ros.node.create_publisher(message_class(topic.type), topic.topic,
@@ -147,6 +151,8 @@ class TwinNode:
             while self._inbox:
                 self._receive(*self._inbox.popleft())
             self._plant.advance(due)
+            if self._cameras is not None:
+                self._cameras.show(self._plant.true_state, due)
             for message in self._rehearsal.outgoing(self._writer.write(self._plant.measured(), time.time())):
                 self._publisher.publish(message)
                 self.published += 1

@@ -53,8 +53,7 @@ class _Studio:
         self._model = copy.copy(model)  # takes the parameters of the simulation that is drawn
         self._data = mujoco.MjData(self._model)
         try:
-            _use_egl()
-            _load_triton()
+            prepare_opengl()
             self._renderer = mujoco.Renderer(self._model, *size)
         # the middle two are what PyOpenGL raises where a library of OpenGL is missing
         except (ImportError, AttributeError, ctypes.ArgumentError, RuntimeError, mujoco.FatalError) as error:
@@ -80,6 +79,12 @@ class _Studio:
 
     def close(self) -> None:
         self._renderer.close()
+
+
+def prepare_opengl() -> None:
+    """What has to come before the first picture of a process."""
+    _use_egl()
+    _load_triton()
 
 
 def _load_triton() -> None:

@@ -1,9 +1,8 @@
-"""A camera's driver that a test plays itself: one message at a time, or a stream in a thread."""
+"""A camera's driver that a test plays itself, one message at a time."""
 
 from __future__ import annotations
 
 import array
-import threading
 import time
 from typing import Any
 
@@ -56,41 +55,3 @@ class PlayedCamera:
             self.info()
             self.image(**options)
             time.sleep(1.0 / rate)
-
-
-class CameraThread:
-    """A camera's driver that runs by itself, in a thread and a ROS context of its own.
-
-    Attributes:
-        rate: Images a second.
-        image: What the next images are made of: arguments of ``PlayedCamera.image``.
-        late: How old stamps are when images leave in [s].
-        frozen: Whether the same stamp is sent again and again.
-        silent: Whether nothing is sent.
-        fx: Of the CameraInfo.
-    """
-
-    def __init__(self, domain: int, rate: float = 30.0):
-        self.rate, self.image, self.late, self.fx = rate, dict[str, Any](), 0.0, 60.0
-        self.frozen = self.silent = False
-        self._stamp = 0.0
-        self._ros = RosContext("camera_driver", [], domain)
-        self._camera = PlayedCamera(self._ros)
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._ending.wait(1.0 / self.rate):
-            if self.silent:
-                continue
-            if not self.frozen:
-                self._stamp = time.time() - self.late
-            self._camera.info(self.fx)
-            self._camera.image(self._stamp, **self.image)
-
-    def close(self) -> None:
-        """Be gone; closing twice is fine."""
-        self._ending.set()
-        self._thread.join()
-        self._ros.close()

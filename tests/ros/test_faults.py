@@ -26,7 +26,7 @@ def load(path, robot="ur5e"):
 def test_every_fault_of_the_catalogue_can_be_written_with_what_it_needs_alone(tmp_path, name):
     row = next(row for row in catalogue() if row["name"] == name)
     assert {key for key, parameter in row["parameters"].items() if parameter["required"]} == set(NEEDED.get(name, {}))
-    assert row["description"] and row["acts_on"] in ("state", "robot", "commands")
+    assert row["description"] and row["acts_on"] in ("state", "robot", "commands", "cameras")
     assert all(parameter["meaning"] for parameter in row["parameters"].values())
     for kind, robot in (("arm", "ur5e"), ("drone", "x500")):
         if name == "mute" and kind == "drone":
