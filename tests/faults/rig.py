@@ -169,6 +169,10 @@ class Rig(Recorder):
         assert not self._gone(), self._ended()
         return time.monotonic()
 
+    def reaches(self, word: str, since: float, timeout: float = 20.0) -> None:
+        """Record until ~/status last said ``word`` (a state or a mode), in what came after ``since``."""
+        self.until(lambda: word in self.modes(since)[-2:], timeout, f"{word} after {self.modes(since)}")
+
     def begun(self, at: float) -> float:
         """When a fault with ``since: command, at: AT`` begins: that long after the first command."""
         self.until(lambda: self._raw_commands or self._gone(), what="a first command")

@@ -29,7 +29,7 @@ def guarded(make_rig, bundle, interface, **variables):
 
 
 @pytest.mark.fault(19, "inference hangs with the GIL")
-@pytest.mark.parametrize("interface", ["forward_velocity", "forward_position"])
+@pytest.mark.parametrize("interface", ["forward_velocity", pytest.param("forward_position", marks=pytest.mark.slow)])
 def test_a_runner_that_hangs_with_the_interpreters_lock(make_rig, reach_bundle, tmp_path, interface):
     (tmp_path / "hang").mkdir()
     (tmp_path / "hang" / "sitecustomize.py").write_text(HANG)
@@ -47,7 +47,7 @@ def test_a_runner_that_hangs_with_the_interpreters_lock(make_rig, reach_bundle, 
 
 
 @pytest.mark.fault(20, "runner killed")
-@pytest.mark.parametrize("interface", ["forward_velocity", "forward_position"])
+@pytest.mark.parametrize("interface", ["forward_velocity", pytest.param("forward_position", marks=pytest.mark.slow)])
 def test_a_killed_runner_leaves_the_robot_at_rest_within_half_a_second(make_rig, reach_bundle, interface):
     rig, _, guard, node = guarded(make_rig, reach_bundle, interface)
     at = time.monotonic()
@@ -75,7 +75,8 @@ def test_a_runner_whose_guard_dies_stops(make_rig, reach_bundle):
 
 
 @pytest.mark.fault(22, "SIGINT, SIGTERM in every state")
-@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGTERM, signal.SIGINT]],
+@pytest.mark.parametrize("signals", [[signal.SIGINT], pytest.param([signal.SIGTERM], marks=pytest.mark.slow),
+                                     [signal.SIGTERM, signal.SIGINT]],
                          ids=["int", "term", "twice"])
 def test_a_moving_arm_is_brought_to_rest_by_a_signal(rig, reach_bundle, signals):
     rig.twin()

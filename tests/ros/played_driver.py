@@ -27,6 +27,7 @@ class PlayedDriver:
         rate: Messages a second.
         qos: Reliability that the states are offered with.
         latched: Whether ``robot_program_running`` is kept for those who come later, as the driver does.
+        keep_commands: Whether it wants publishers of commands to keep them for it, which none does.
 
     Attributes:
         commands: What came on the command topic, oldest first.
@@ -34,7 +35,7 @@ class PlayedDriver:
     """
 
     def __init__(self, domain: int, edit: Callable[[Any, int], Iterable[Any]] | None = None, *, follow: bool = False,
-                 rate: float = 500.0, qos: str = "reliable", latched: bool = True):
+                 rate: float = 500.0, qos: str = "reliable", latched: bool = True, keep_commands: bool = False):
         self.commands: list[list[float]] = []
         self.begun = float("nan")
         self._robot, self._edit, self._follow, self._period = load_robot("ur5e"), edit, follow, 1.0 / rate
@@ -43,7 +44,7 @@ class PlayedDriver:
         self._kind = message_class(JOINTS)
         self._states = node.create_publisher(self._kind, STATES, self._ros.qos(qos))
         node.create_subscription(message_class(ARRAY), COMMANDS, lambda m: self.commands.append(list(m.data)),
-                                 self._ros.qos("reliable", depth=5000))
+                                 self._ros.qos("reliable", depth=5000, latched=keep_commands))
         well = message_class("std_msgs/msg/Bool")  # what the driver says besides, or no gate would open
         self._running = node.create_publisher(well, RUNNING, self._ros.qos("reliable", latched=latched))
         self._running.publish(well(data=True))
