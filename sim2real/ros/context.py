@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import lru_cache
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -135,6 +135,7 @@ class RosContext:
 
     Attributes:
         node: The node.
+        misfits: Topics where somebody's QoS does not fit ours, with a sentence.
         steady: A clock for logging at intervals: rclpy's own default goes by the wall clock, which people set.
     """
 
@@ -144,6 +145,7 @@ class RosContext:
         if secure:
             security.require(security.environment_problems(arguments, os.environ))
         self.rclpy = import_ros("rclpy")
+        self.misfits: dict[str, str] = {}
         if domain_id is not None and not 0 <= domain_id <= 232:
             raise BadInputError(f"expected a ROS domain id between 0 and 232, got {domain_id}")
         signals = importlib.import_module("rclpy.signals")
@@ -217,15 +219,26 @@ class RosContext:
             durability=durable.TRANSIENT_LOCAL if latched else durable.VOLATILE)
 
     def subscription_events(self, topic: str) -> Any:
-        """Event callbacks that log an incompatible QoS by topic and policy instead of silence."""
-        try:
-            events = importlib.import_module("rclpy.event_handler")
-        except ImportError:  # its name up to Humble
-            events = importlib.import_module("rclpy.qos_event")
+        """Event callbacks of a subscription: a publisher whose QoS does not fit is logged and kept in ``misfits``."""
+        return _qos_events().SubscriptionEventCallbacks(incompatible_qos=self._keep(topic, "a publisher"))
+
+    def publisher_events(self, topic: str) -> Any:
+        """The same of a publisher, whose subscribers may want more than it offers."""
+        return _qos_events().PublisherEventCallbacks(incompatible_qos=self._keep(topic, "a subscriber"))
+
+    def _keep(self, topic: str, who: str) -> Callable[[Any], None]:
         policy_name = importlib.import_module("rclpy.qos").qos_policy_name_from_kind
 
         def incompatible(event: Any) -> None:
-            self.node.get_logger().error(f"topic {topic}: the publisher's QoS does not fit: "
-                                         f"{policy_name(event.last_policy_kind)}; correct 'qos' in the ros section")
+            self.misfits[topic] = (f"topic {topic}: {who}'s QoS does not fit: {policy_name(event.last_policy_kind)}; "
+                                   "correct 'qos' in the ros section, or the driver")
+            self.node.get_logger().error(self.misfits[topic])
 
-        return events.SubscriptionEventCallbacks(incompatible_qos=incompatible)
+        return incompatible
+
+
+def _qos_events() -> Any:
+    try:
+        return importlib.import_module("rclpy.event_handler")
+    except ImportError:  # its name up to Humble
+        return importlib.import_module("rclpy.qos_event")

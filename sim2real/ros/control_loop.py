@@ -15,16 +15,17 @@ import numpy as np
 
 from sim2real.deployment.bundle import Bundle
 from sim2real.deployment.replay import Transcript
-from sim2real.deployment.runner import Decision
+from sim2real.deployment.runner import HOLD_AGE, Decision
 from sim2real.ros.drive import Drive
 from sim2real.ros.figures import Figures
 from sim2real.ros.goals import GoalSequence
-from sim2real.ros.landing import Ending
+from sim2real.ros.landing import Ending, standing
 from sim2real.ros.log import Recorder
 from sim2real.ros.timing import Deadlines, realtime
 from sim2real.ros.watched import TAKEN_OVER, Watched
 from sim2real.types import RobotState
 
+_CALM = 0.08  # [s] without another such pause until the policy drives again
 _FRESH, _SHIFT = 0.0015, 0.0005  # [s]: age of a slow driver's state at a tick that is aimed at, and the step towards it
 
 
@@ -65,13 +66,15 @@ class ControlLoop:
         self._open_ended = goals.finished
         self._drive, self._transcript = Drive(bundle, rate), Transcript()
         self._log(self._transcript.made(rate))
-        self._ending = Ending(bundle.robot)
+        self._robot, self._ending = bundle.robot, Ending(bundle.robot)
         self.figures = figures
         self.mode, self.cause = "READY", ""
         self.age = self.error = float("nan")
         self.fault = self.note = ""
         self.failure: BaseException | None = None
         self._stop_cause, self._stopping = "", False
+        self._ticked = self._stalled = float("-inf")  # when the last tick was, and the last pause ended
+        self._pause = 0.0
         self._thread = threading.Thread(target=self._guarded, name="control", daemon=True)
 
     def start(self) -> None:
@@ -133,6 +136,7 @@ class ControlLoop:
         due = deadlines.next()
         now = time.monotonic()
         self.figures.lateness.add(now - due)
+        self._note_pause(now, deadlines.period)
         state, decision, why = None, None, ""
         if self._drive.stream.due:
             state = self._latest()
@@ -140,6 +144,11 @@ class ControlLoop:
             action, why = self._gates()
             if action == "stop":
                 self._fail(why)
+                if standing(self._robot, state, now):  # it was stopped by its driver: at the release it would catch up
+                    self.mode, self.cause = "STOP", why
+                    return False
+            if not why and now - self._stalled < _CALM:
+                why = f"no command left for {1e3 * self._pause:.0f} ms: this machine is overloaded"
             if self.speed != self._paced:
                 self._pace(self.speed)
             decision = self._decide(state, now, why)
@@ -165,6 +174,12 @@ class ControlLoop:
                                            **({"hold": why} if why else {})))
         self._log(self._transcript.ticked(command))
         return not (self.mode == "STOP" and self._over(state, now))
+
+    def _note_pause(self, now: float, period: float) -> None:
+        """Remember a pause as long as a state may be old: the driver has braked the robot in its own way by now."""
+        pause, self._ticked = now - self._ticked, now
+        if max(HOLD_AGE, 2.0 * period) < pause < float("inf"):
+            self._stalled, self._pause = now, pause
 
     def _pace(self, speed: float) -> None:
         self._paced = speed

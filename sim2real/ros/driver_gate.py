@@ -11,6 +11,9 @@ from sim2real.ros.guard_node import NODE as GUARD
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.watched import Watched
 
+# nodes that may come to the command topic and leave it again: tools that record or show
+ONLOOKERS = ("_", "rosbag2", "plotjuggler", "foxglove", "rqt", "rviz", "sim2real_log")
+
 
 class DriverGate:
     """Judges what a link to the driver sees.
@@ -26,22 +29,34 @@ class DriverGate:
         self._count = 0  # of publishers, when they were looked at
         self._rivals: list[str] = []
         self._guards: set[bytes] = set()  # publishers of guards: one stays in the graph for seconds after its process
+        self._takers: dict[bytes, str] = {}  # when the gates were looked at last
 
     def closed(self) -> list[str]:
         """The gates of ``gates.closed`` that are not green."""
         link = self._link
+        self._takers = link.listeners()
         seen = gates.Seen(link.latest, time.monotonic(), list(link.received), link.takers, self._look(), link.rejected)
-        return gates.closed(self._robot, self._profile, self._command, seen)
+        return [*gates.closed(self._robot, self._profile, self._command, seen), *link.misfits]
 
     def judge(self) -> tuple[str, str]:
-        """Stop where nobody takes the commands any more, or somebody else gives some; states are the runner's to
-        judge. It takes 5 us, for as long as nobody comes or goes."""
-        if not self._link.takers:
-            return "stop", (f"nobody takes commands on {self._command.topic} any more: its controller was stopped, or "
-                            "switched away")
-        if self._link.publishers != self._count:
+        """Stop where one of those that took the commands is gone, or somebody else gives some; states are the runner's
+        to judge. It takes 5 us, for as long as nobody comes or goes."""
+        link = self._link
+        if link.takers < len(self._takers) and (gone := self._gone()):
+            return "stop", (f"{gone} takes no more commands on {self._command.topic}: the driver has ended, or its "
+                            "controller was switched away")
+        if link.publishers != self._count:
             self._look()
         return ("stop", gates.rivals_sentence(self._command, self._rivals)) if self._rivals else ("", "")
+
+    def _gone(self) -> str:
+        """Who took commands and does no longer, but for those that only look on; "" where nobody is missed."""
+        here = self._link.listeners()
+        gone = [name for gid, name in self._takers.items() if gid not in here]
+        missed = [name for name in gone if not name.startswith(ONLOOKERS)]
+        if not missed:
+            self._takers = {gid: name for gid, name in self._takers.items() if gid in here}
+        return ", ".join(missed)
 
     def _look(self) -> list[str]:
         """Names of the rivals."""

@@ -16,6 +16,7 @@ from sim2real.ros.ordering import InOrder
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.types import RobotState
 
+_UNKNOWN = "_NODE_NAME_UNKNOWN_"  # what ROS calls a node whose publisher was discovered before itself
 _KEPT = 32  # receptions that tell a rate
 
 
@@ -64,7 +65,8 @@ class DriverLink:
                     raise
                 node.get_logger().warning(f"{part.topic} is left out: {error}")
                 continue
-            publishers[part.topic] = node.create_publisher(kind, part.topic, self._ros.qos(part.qos))
+            publishers[part.topic] = node.create_publisher(kind, part.topic, self._ros.qos(part.qos),
+                                                           event_callbacks=self._ros.publisher_events(part.topic))
         return publishers
 
     def _receive(self, message: Any) -> None:
@@ -93,6 +95,12 @@ class DriverLink:
         return self._publishers[self._command.topic].get_subscription_count()
 
     @property
+    def misfits(self) -> list[str]:
+        """Topics that somebody offers or wants with another QoS than fits, one sentence each."""
+        topics = [self._state.topic, *self._publishers]
+        return [self._ros.misfits[topic] for topic in topics if topic in self._ros.misfits]
+
+    @property
     def publishers(self) -> int:
         """Publishers on the command topic, this one included; takes 4 us."""
         return self._ros.node.count_publishers(self._command.topic)
@@ -108,7 +116,7 @@ class DriverLink:
         found = {bytes(info.endpoint_gid): info.node_name
                  for info in node.get_publishers_info_by_topic(self._command.topic)}
         ours = next((gid for gid, name in found.items() if name == node.get_name()), b"")
-        return {gid: name for gid, name in found.items() if gid != ours}
+        return {gid: "another node" if name == _UNKNOWN else name for gid, name in found.items() if gid != ours}
 
     @property
     def answered(self) -> bool:
@@ -118,6 +126,8 @@ class DriverLink:
     def missing(self, robot: str, waited: float) -> str:
         """What of ``answered`` is not so after ``waited`` [s], and what to do about it."""
         state, command = self._state, self._command
+        if self.misfits:
+            return "; ".join(self.misfits)
         if self.latest is not None:
             needs = f"; the driver needs: {command.needs}" if command.needs else ""
             return f"nobody takes commands on {command.topic} ({command.type}) within {waited:g} s{needs}"

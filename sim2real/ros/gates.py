@@ -11,13 +11,15 @@ from typing import Protocol
 
 import numpy as np
 
-from sim2real.deployment.runner import HOLD_AGE
+from sim2real.deployment.decision import HOLD_AGE
+from sim2real.deployment.envelope_limits import EnvelopeLimits
 from sim2real.robots import RobotDescription
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.types import RobotState
 
 _RATE_SHARE = 0.5  # of the profile's rate that must arrive at least: a policy may be slower than the driver
 _OUTSIDE = 0.1  # [rad] or [m] beyond a joint's limits that calibration may explain
+_TILT = 30.0  # [deg] at which a drone may begin: far above what wind asks for
 _SAMPLES = 5  # receptions from which a rate can be told
 
 
@@ -95,8 +97,8 @@ def _of_state(robot: RobotDescription, profile: RosProfile, seen: Seen) -> list[
                      "'ros.state.velocity: differentiated'")
     elif robot.kind == "arm":
         found += _of_joints(robot, seen.state.joint_position[0])
-    elif 1.0 - 2.0 * float((seen.state.quaternion[0, 1:3] ** 2).sum()) < 0.0:
-        found.append("the drone is upside down; if it is not, 'ros.state.frame' is wrong (enu_flu, ned_frd)")
+    else:
+        found += _of_drone(robot, seen.state)
     return found
 
 
@@ -111,6 +113,20 @@ def _of_joints(robot: RobotDescription, q: np.ndarray) -> list[str]:
     if ((robot.position_low <= radians) & (radians <= robot.position_high)).all():
         text += "; the driver seems to speak degrees ('scale: 1 deg' in its ros section)"
     return [text]
+
+
+def _of_drone(robot: RobotDescription, state: RobotState) -> list[str]:
+    """A drone begins upright and above the ground: what wrong axes or a wrong order of a quaternion do not leave so."""
+    found = []
+    tilt = np.degrees(np.arccos(np.clip(1.0 - 2.0 * float((state.quaternion[0, 1:3] ** 2).sum()), -1.0, 1.0)))
+    if tilt > _TILT:
+        found.append(f"the drone is tilted by {tilt:.0f} deg; {_TILT:g} deg are allowed to begin with; if it is not, "
+                     "'ros.state.frame' is wrong (enu_flu, ned_frd), or its driver gives quaternions in another order")
+    height, lowest = float(state.position[0, 2]), float(EnvelopeLimits.from_robot(robot).low[2])
+    if height < lowest:
+        found.append(f"the drone is at a height of {height:.2f} m; {lowest:.2f} m is the lowest; if it is not, "
+                     "'ros.state.frame' is wrong (enu_flu, ned_frd)")
+    return found
 
 
 def _of_commands(command: CommandTopic, seen: Seen) -> list[str]:

@@ -7,6 +7,7 @@ brings the node from one state of its life to the next. How old a state is, is t
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,6 +38,7 @@ from sim2real.ros.transforms import GoalFrames, Transforms
 from sim2real.ros.watched import Watched
 
 NAME = "sim2real_policy"
+_TURN = 2e-4  # [s] for which a thread keeps the interpreter while the control loop waits for it
 _TELL = 0.02  # [s] between two looks at what there is to say or to do
 _FAST = 4.0  # states in a control period that make a driver a fast one
 _WARM_UP = 30  # calls of the policy before the first one that counts
@@ -200,6 +202,7 @@ class PolicyNode:
             DeploymentError: A transition was refused, or the control loop itself failed.
         """
         self._stop = stop
+        sys.setswitchinterval(_TURN)
         self.managed.start()
         prefer_this_process()
         try:

@@ -62,13 +62,7 @@ class SimulationTime:
         if self._now != self._now:
             return [f"nothing came on {TOPIC}, but this node is to use simulation time; start the simulation, or, for "
                     "a real robot, do not set use_sim_time"]
-        at = self._clock()
-        if at - self._moved > _STOP:
-            return [f"{TOPIC} has stood still for {at - self._moved:.1f} s; let the simulation run"]
-        if self._moved - self._since < _EVEN:
-            return [f"{TOPIC} has run evenly for less than {_EVEN:g} s" + (f": {self._jump}" if self._jump else "")]
-        self._jump = ""
-        return [*self._of_rate(), *self._of_stamps()]
+        return [*self._of_run(), *self._of_stamps()]
 
     def judge(self) -> tuple[str, str]:
         """Hold while the clock stands, stop where it goes on standing, or jumped."""
@@ -81,7 +75,13 @@ class SimulationTime:
             return "", ""
         return "stop" if still > _STOP else "hold", f"{TOPIC} stands still"
 
-    def _of_rate(self) -> list[str]:
+    def _of_run(self) -> list[str]:
+        still = self._clock() - self._moved
+        if still > _STOP:
+            return [f"{TOPIC} has stood still for {still:.1f} s; let the simulation run"]
+        if self._moved - self._since < _EVEN:
+            return [f"{TOPIC} has run evenly for less than {_EVEN:g} s" + (f": {self._jump}" if self._jump else "")]
+        self._jump = ""
         rate = (self._now - self._begun) / (self._moved - self._since)
         if _SLOWEST <= rate <= _FASTEST:
             return []

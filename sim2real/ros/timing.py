@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import math
 import os
+import threading
 import time
 from collections.abc import Callable
 
@@ -23,12 +24,23 @@ def prefer_this_process() -> bool:
 def realtime(priority: int) -> str:
     """Let the calling thread come before all ordinary work (SCHED_FIFO) and keep the process in memory.
 
+    The process's other threads follow one step below: what holds the interpreter's lock or receives the states must not
+    wait for ordinary work either, or the calling thread waits with it. Its later children are ordinary again.
+
+    Args:
+        priority: 1 to 99.
+
     Returns:
         What the system did not permit and what to do about it, "" where it did.
     """
     refused = []
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
+        for thread in map(int, os.listdir("/proc/self/task")):
+            if thread != threading.get_native_id():
+                with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                    os.sched_setscheduler(thread, policy, os.sched_param(max(priority - 1, 1)))
     except (OSError, AttributeError) as error:
         refused.append(f"SCHED_FIFO {priority} is not permitted ({error}): add 'rtprio {priority}' to "
                        "/etc/security/limits.d, or run as root")

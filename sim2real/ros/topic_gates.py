@@ -27,7 +27,7 @@ class TopicGates:
     """
 
     def __init__(self, ros: RosContext, profile: RosProfile, clock: Callable[[], float] = time.monotonic):
-        self._clock = clock
+        self._clock, self._misfits = clock, ros.misfits
         self._gates = [extra for extra in profile.extras if extra.gate is not None]
         self._seen: dict[str, tuple[float, float | bool]] = {}
         self._tripped: dict[str, str] = {}  # gates that stop and were closed for a moment, by topic
@@ -58,7 +58,7 @@ class TopicGates:
     def _why(self, gate: ExtraTopic) -> str:
         seen = self._seen.get(gate.topic)
         if seen is None:
-            return f"nothing came on {gate.topic} ({gate.type})"
+            return self._misfits.get(gate.topic) or f"nothing came on {gate.topic} ({gate.type})"
         received, value = seen
         if gate.rate > 0.0 and self._clock() - received > _SILENT:
             return f"{gate.topic} is silent for more than {1e3 * _SILENT:g} ms"

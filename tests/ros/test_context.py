@@ -103,3 +103,30 @@ def test_stop_signals_become_an_event_and_handlers_come_back():
         time.sleep(0.05)
         assert (stop.number, stop.count) == (signal.SIGTERM, 2)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+@pytest.mark.parametrize("events", [False, True])
+def test_serve_takes_all_that_comes_in_its_time(domain, events):
+    string = message_class("std_msgs/msg/String")
+    with RosContext("talker", [], domain) as talker, RosContext("listener", [], domain, events=events) as listener:
+        heard = {"/a": [], "/b": []}
+        for topic, into in heard.items():
+            listener.node.create_subscription(string, topic, lambda m, into=into: into.append(m.data),
+                                              listener.qos("reliable", depth=50))
+        publishers = [talker.node.create_publisher(string, topic, talker.qos("reliable", depth=50)) for topic in heard]
+        end = time.monotonic() + 10.0
+        while not all(p.get_subscription_count() for p in publishers) and time.monotonic() < end:
+            listener.serve(0.05)
+        time.sleep(0.3)
+        for k in range(20):
+            for publisher in publishers:
+                publisher.publish(string(data=str(k)))
+        begin = time.monotonic()
+        listener.serve(0.5)
+        assert 0.4 < time.monotonic() - begin
+        assert heard == {topic: [str(k) for k in range(20)] for topic in heard}
+
+
+def test_logging_at_intervals_does_not_go_by_the_wall_clock(ros, monkeypatch):
+    before = ros.steady.now().nanoseconds
+    assert abs(before - time.monotonic_ns()) < 10**10  # not since 1970

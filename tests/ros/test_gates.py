@@ -74,13 +74,28 @@ def test_of_many_gates_all_are_named_and_the_gravest_counts():
     assert gravest([slow, worse]) == gravest([worse, slow]) == ("stop", "worse")
 
 
-def test_a_drone_upside_down():
+def test_a_drone_whose_height_is_counted_downwards():
+    robot = load_robot("x500")
+    profile = RosProfile.for_robot(robot)
+    state = RobotState.zeros(1, 0)
+    state.time[:], state.position[:], state.quaternion[:] = 1.0, [0.5, 0.5, 1.0], [1.0, 0.0, 0.0, 0.0]
+    seen = Seen(state, 1.0, [], 1, ())
+    assert closed(robot, profile, profile.command(), seen) == []
+    state.position[:, 2] = -1.0
+    (sentence,) = closed(robot, profile, profile.command(), seen)
+    assert "at a height of -1.00 m; -0.20 m is the lowest" in sentence and "ros.state.frame" in sentence
+
+
+def test_a_drone_with_its_quaternion_in_another_order():
     robot = load_robot("crazyflie")
     profile = RosProfile.for_robot(robot)
     state = RobotState.zeros(1, 0)
     state.time[:] = 1.0
     seen = Seen(state, 1.0, [], 1, ())
     assert closed(robot, profile, profile.command(), seen) == []
-    state.quaternion[:] = [0.0, 1.0, 0.0, 0.0]
-    (sentence,) = closed(robot, profile, profile.command(), seen)
-    assert "upside down" in sentence and "ros.state.frame" in sentence
+    for yaw in np.radians([0.0, 30.0, -120.0]):
+        state.quaternion[:] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        assert closed(robot, profile, profile.command(), seen) == []
+        state.quaternion[:] = state.quaternion[:, [3, 0, 1, 2]]  # taken for another order
+        (sentence,) = closed(robot, profile, profile.command(), seen)
+        assert "tilted by" in sentence and "ros.state.frame" in sentence and "another order" in sentence

@@ -58,6 +58,7 @@ def test_a_clock_that_stands_holds_then_stops(simulated):
     assert simulated.gate.judge() == ("hold", "/clock stands still")
     simulated.at += 0.4
     assert simulated.gate.judge() == ("stop", "/clock stands still")
+    simulated.link.stamp = simulated.sim
     assert "has stood still for 0.5 s" in simulated.gate.closed()[0]
     simulated.run(0.3)  # it goes on: not at once
     assert "less than 0.5 s" in simulated.gate.closed()[0]

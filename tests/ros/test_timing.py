@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -68,9 +69,21 @@ def test_asking_for_priority_never_fails():
 
 
 def test_realtime_is_granted_or_says_what_to_do():
-    """In a process of its own: it stays in force."""
-    code = ("import os; from sim2real.ros.timing import realtime; note = realtime(10); "
-            "print(os.sched_getscheduler(0) == os.SCHED_FIFO, note)")
+    """In a process of its own: it stays in force. The other threads follow one step below, its children do not."""
+    code = """
+import json, os, subprocess, sys, threading
+from sim2real.ros.timing import realtime
+ready, go = threading.Event(), threading.Event()
+other = threading.Thread(target=lambda: (ready.set(), go.wait()))
+other.start()
+ready.wait()
+note = realtime(10)
+kinds = [os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK for thread in (0, other.native_id)]
+steps = [os.sched_getparam(thread).sched_priority for thread in (0, other.native_id)]
+child = subprocess.run([sys.executable, "-c", "import os; print(os.sched_getscheduler(0))"], capture_output=True)
+print(json.dumps([kinds == [os.SCHED_FIFO] * 2, steps == [10, 9], int(child.stdout) == os.SCHED_OTHER, note]))
+go.set()
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    granted, _, note = done.stdout.strip().partition(" ")
-    assert granted == "True" or ("SCHED_FIFO 10 is not permitted" in note and "limits.d" in note)
+    *granted, note = json.loads(done.stdout)
+    assert all(granted) or ("SCHED_FIFO 10 is not permitted" in note and "limits.d" in note)
