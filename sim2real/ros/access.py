@@ -17,6 +17,7 @@ from sim2real.ros.driver_nature import heartbeats
 from sim2real.ros.guard_node import NODE as GUARD
 from sim2real.ros.policy_node import NAME as POLICY
 from sim2real.ros.profiles import CommandTopic, RosProfile
+from sim2real.ros.sensor_sections import CameraTopic
 
 VERSION = "0.2.0"
 PROCESSES = ("policy", "guard", "twin", "operator")
@@ -53,23 +54,30 @@ def accesses(robot: RobotDescription, profile: RosProfile, command: CommandTopic
              ) -> dict[str, list[Access]]:
     """The nodes of each of ``PROCESSES``; "operator" is a person's command line.
 
+    Cameras have nodes of their own, in processes of the runner's and of the twin's.
+
     Args:
         command: The interface that the runner and the guard use; a twin serves them all.
-        arguments: ROS arguments that they are started with: remaps ``-r FROM:=TO`` and ``-r __ns:=/NAMESPACE``.
+        arguments: ROS arguments that they are started with: remaps ``-r FROM:=TO`` and ``-r __ns:=/NAMESPACE``, and
+            parameters ``-p NAME:=VALUE``, of which ``use_sim_time`` counts.
 
     Raises:
         BadInputError: An argument that changes names in another way.
     """
-    namespace, remaps = _renaming(arguments)
+    namespace, remaps, simulated = _renaming(arguments)
     commands = _names(command.topic, *(part.topic for part in command.also))
     gates = _names(*(extra.topic for extra in profile.extras if extra.gate is not None))
     state, status = _names(profile.state.topic), _names("~/status", "/diagnostics")
+    frames = _names(*(topic.topic for topic in profile.frames.topics),
+                    *(("/tf", "/tf_static") if profile.frames.tf else ()))
     found = {
-        "policy": [_node(f"{POLICY}_io", publish=commands, subscribe=state | gates),
+        "policy": [_node(f"{POLICY}_io", publish=commands, subscribe=state | gates | frames),
                    _node(POLICY, publish=status | _names("~/transition_event"), subscribe=_names("~/goal"),
-                         reply=_names("~/arm", "~/disarm", *_LIFE_CYCLE))],
+                         reply=_names("~/arm", "~/disarm", *_LIFE_CYCLE)),
+                   *(_node(re.sub(r"\W", "_", f"camera_{name}"), subscribe=_images(topic))
+                     for name, topic in profile.cameras.items())],
         "guard": [_node(GUARD, publish=commands | status, subscribe=state)],
-        "twin": [_twin(robot, profile)],
+        "twin": _twins(robot, profile),
         "operator": [_operator()],
     }
     prefix = namespace.rstrip("/")
@@ -81,13 +89,16 @@ def accesses(robot: RobotDescription, profile: RosProfile, command: CommandTopic
             return remaps.get(full, full)
         return rename
 
+    if simulated:
+        found = {process: [replace(node, subscribe=node.subscribe | {"/clock"}) for node in nodes]
+                 for process, nodes in found.items()}
     return {process: [node.renamed(resolved(node.node)) for node in nodes] for process, nodes in found.items()}
 
 
 def policy_xml(robot: RobotDescription, profile: RosProfile, command: CommandTopic, arguments: Sequence[str] = ()
                ) -> str:
     """An SROS2 policy with one enclave a process, ``/sim2real/<robot>/<process>``."""
-    namespace, _ = _renaming(arguments)
+    namespace, _, _ = _renaming(arguments)
     root = ElementTree.Element("policy", version=VERSION)
     enclaves = ElementTree.SubElement(root, "enclaves")
     for process, nodes in accesses(robot, profile, command, arguments).items():
@@ -118,7 +129,17 @@ def _node(name: str, *, publish: frozenset[str] = frozenset(), subscribe: frozen
                   request)
 
 
-def _twin(robot: RobotDescription, profile: RosProfile) -> Access:
+def _images(topic: CameraTopic) -> frozenset[str]:
+    return _names(topic.image, *([topic.info] if topic.info else []))
+
+
+def _twins(robot: RobotDescription, profile: RosProfile) -> list[Access]:
+    name = f"{robot.name.replace('-', '_')}_twin"
+    images = frozenset().union(*map(_images, profile.cameras.values()))
+    return [_twin(name, robot, profile), *([_node(f"{name}_cameras", publish=images)] if images else [])]
+
+
+def _twin(name: str, robot: RobotDescription, profile: RosProfile) -> Access:
     commands = [topic for command in profile.commands.values()
                 for topic in (command.topic, *(part.topic for part in heartbeats(command)))]
     reply: list[str] = []
@@ -127,7 +148,7 @@ def _twin(robot: RobotDescription, profile: RosProfile) -> Access:
         reply += ["/controller_manager/switch_controller", "/controller_manager/list_controllers"]
     elif any(stage.action == "hold" for stage in profile.watchdog):
         reply += ["~/offboard", *(["/mavros/set_mode"] if profile.driver == "mavros" else [])]
-    return _node(f"{robot.name.replace('-', '_')}_twin", subscribe=_names(*commands), reply=_names(*reply),
+    return _node(name, subscribe=_names(*commands), reply=_names(*reply),
                  publish=_names(profile.state.topic, *(extra.topic for extra in profile.extras)))
 
 
@@ -143,11 +164,12 @@ def _names(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def _renaming(arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Namespace, and fully qualified names by the ones that they replace."""
-    pairs = [after for before, after in zip(arguments, arguments[1:], strict=False) if before in ("-r", "--remap")]
-    if len(arguments) != 2 * len(pairs):
+def _renaming(arguments: Sequence[str]) -> tuple[str, dict[str, str], bool]:
+    """Namespace, fully qualified names by the ones that they replace, whether nodes use simulation time."""
+    options, values = arguments[::2], arguments[1::2]
+    if len(options) != len(values) or not set(options) <= {"-r", "--remap", "-p", "--param"}:
         raise BadInputError(f"expected ROS arguments of the form -r FROM:=TO, got {' '.join(arguments)}")
+    pairs = [value for option, value in zip(options, values, strict=True) if option in ("-r", "--remap")]
     rules = dict(pair.partition(":=")[::2] for pair in pairs)
     namespace = rules.pop("__ns", "/")
     for before, after in rules.items():
@@ -155,5 +177,6 @@ def _renaming(arguments: Sequence[str]) -> tuple[str, dict[str, str]]:
             raise BadInputError(f"cannot foresee what the remap {before}:={after} changes; expected two names such as "
                                 "/cf/odom:=/cf231/odom, or __ns:=/left")
     prefix = namespace.rstrip("/")
+    simulated = any(value.lower() == "use_sim_time:=true" for value in set(values) - set(pairs))
     return namespace, {name if name.startswith("/") else f"{prefix}/{name}":
-                       to if to.startswith("/") else f"{prefix}/{to}" for name, to in rules.items()}
+                       to if to.startswith("/") else f"{prefix}/{to}" for name, to in rules.items()}, simulated
