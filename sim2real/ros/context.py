@@ -220,7 +220,7 @@ class RosContext:
 
     def subscription_events(self, topic: str) -> Any:
         """Event callbacks of a subscription: a publisher whose QoS does not fit is logged and kept in ``misfits``."""
-        return _qos_events().SubscriptionEventCallbacks(incompatible_qos=self._keep(topic, "a publisher"))
+        return _qos_events().SubscriptionEventCallbacks(incompatible_qos=self._keep(topic, "the publisher"))
 
     def publisher_events(self, topic: str) -> Any:
         """The same of a publisher, whose subscribers may want more than it offers."""
