@@ -73,7 +73,7 @@ class PlayedDriver:
                 self._ros.spin_once(0.001)
             if time.monotonic() > end + 0.1:  # a busy machine: no burst afterwards
                 self.begun = time.monotonic() - k * self._period
-        end = time.monotonic() + 0.5
+        end = time.monotonic() + 0.1
         while time.monotonic() < end:  # what is still on its way
             self._ros.spin_once(0.001)
 
