@@ -62,7 +62,7 @@ class Plausibility:
         self.rejected = self.hold = self.stop = ""
         self._row = row
         self._time = self._good = self._changed = time  # of the last sample, the last good one, the last new one
-        self._rejecting = np.inf  # since when samples are rejected
+        self._rejecting, self._paused = np.inf, False  # since when samples are rejected, whether from a pause on
         self._doubt = 0.0  # [s] of rejected samples, less what was forgiven
         self._wild: float | None = None  # since when actions are
 
@@ -73,8 +73,6 @@ class Plausibility:
         """
         if self._tracking is not None:
             self._tracking.sent(command.tolist())
-            if held:
-                self._tracking.forget()
         time = float(state.time[0])
         pause = time - self._time
         if pause == 0.0:
@@ -95,16 +93,22 @@ class Plausibility:
             if astray and not held and not self._tracking.led_astray:
                 if self._rejecting < np.inf:
                     why = before
+                    if self._paused:  # a second sample says so too
+                        self.stop = why
                 elif pause > self._hold_age:
-                    self.stop = (f"after {1e3 * pause:.0f} ms without states {self._tracking.name(astray)} off where "
-                                 "it was told to be: it was moved; arm again from where it is")
+                    why = (f"after {1e3 * pause:.0f} ms without states {self._tracking.name(astray)} off where it was "
+                           "told to be: it was moved; arm again from where it is")
         self._count(why, min(max(pause, 0.0), self._hold_age))
         if why:
+            self._paused = pause > self._hold_age if self._rejecting == np.inf else self._paused
             self.rejected, self._rejecting = why, min(self._rejecting, time)
             return
         self._row, self._good, self._rejecting = row, time, np.inf
-        if self._tracking is not None and not held:
-            self.stop = self.stop or self._tracking.follow(astray, row[0], time)
+        if self._tracking is not None:
+            if held:
+                self._tracking.wait(max(pause, 0.0))
+            else:
+                self.stop = self.stop or self._tracking.follow(astray, row[0], time)
         frozen = time - self._changed
         if frozen > self._hold_age and (who := self._senses.moving(row) or ("it" if astray else "")):
             self.hold = f"the states have repeated bit for bit for {1e3 * frozen:.0f} ms, while {who} should move"

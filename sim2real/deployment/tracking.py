@@ -79,12 +79,13 @@ class Tracking:
         self._progress = (_PROGRESS * patience * robot.velocity_limit).tolist()
         self._window: deque[list[float]] = deque(maxlen=int(np.ceil(self.limits.time / period)) + 1)
         self._astray: dict[int, tuple[float, float]] = {}  # joints that are: since when, and where they were then
+        self._waited = 0.0
 
     def start(self, command: list[float]) -> None:
         """A stream begins at rest at ``command``."""
         self._window.clear()
         self._window.append(command)
-        self._astray = {}
+        self._astray, self._waited = {}, 0.0
 
     def sent(self, command: list[float]) -> None:
         """``command`` is the last one that was sent."""
@@ -113,6 +114,7 @@ class Tracking:
 
     def follow(self, astray: list[tuple[int, float]], q: list[float], now: float) -> str:
         """Why to stop, "" if there is nothing: a joint that is astray has not come nearer for the whole patience."""
+        self._waited = 0.0
         if not astray:
             self._astray = {}
             return ""
@@ -127,9 +129,13 @@ class Tracking:
             self._astray[i] = now, q[i]
         return ""
 
-    def forget(self) -> None:
-        """Begin anew with the patience: something else keeps the joints from following."""
-        self._astray = {}
+    def wait(self, seconds: float) -> None:
+        """Something outside keeps the joints from following: patience does not run out meanwhile, and after a while
+        it begins anew."""
+        self._waited += seconds
+        if self._waited > self._patience:
+            self._astray = {}
+        self._astray = {i: (since + seconds, start) for i, (since, start) in self._astray.items()}
 
     def bounded(self, desired: np.ndarray, q: list[float]) -> np.ndarray:
         """``desired`` (1, J) no further from the positions ``q`` than the lead; beyond it the last command stays.

@@ -129,8 +129,15 @@ def test_a_robot_at_rest_that_never_moves_holds():
 def test_a_robot_that_is_elsewhere_after_a_pause_stops():
     arm = Arm()
     rejected, hold, stop = arm.step(off=0.3, pause=0.3)
-    assert stop == ("after 300 ms without states elbow_joint is 0.300 off where it was told to be: it was moved; arm "
-                    "again from where it is")
+    words = ("after 300 ms without states elbow_joint is 0.300 off where it was told to be: it was moved; arm again "
+             "from where it is")
+    assert (rejected, hold, stop) == (words, "", "")
+    assert arm.step(off=0.25) == (words, "", words)  # the second sample that says so
+
+
+def test_a_single_spike_after_a_pause_is_but_a_spike():
+    arm = Arm()
+    assert arm.step(off=0.3, pause=0.3)[0] and arm.step() == NOTHING
 
 
 def test_a_robot_that_is_where_it_was_told_to_be_after_a_pause_goes_on():

@@ -433,8 +433,10 @@ def test_a_robot_that_is_elsewhere_after_a_pause_stops_at_once(arm_bundle):
         decision = runner.step(state, k * PERIOD)  # nothing comes
     assert decision.mode[0] == "HOLD"
     state.joint_position[0, 1] -= 0.4
-    decision, = drive(runner, state, 1, start=16)
-    assert decision.mode[0] == "STOP" and "shoulder_lift_joint is 0.2" in decision.cause[0]
+    held, = drive(runner, state, 1, start=16)
+    state.joint_position[0, 1] -= 0.4
+    decision, = drive(runner, state, 1, start=17)
+    assert held.mode[0] == "HOLD" and decision.mode[0] == "STOP" and "shoulder_lift_joint is 0.2" in decision.cause[0]
     assert "arm again" in decision.cause[0]
 
 

@@ -111,12 +111,17 @@ def test_a_joint_that_comes_back_begins_anew():
     assert judge.follow([], [0.0] * 6, 1.0) == "" and not judge.led_astray
 
 
-def test_what_keeps_it_outside_is_forgotten():
-    judge = tracking()
-    ramp(judge, 1.0, 1.0, lambda t: 0.0)
-    judge.forget()
-    q = [0.0] * 6
-    assert judge.follow(judge.astray(q), q, 5.0) == "" and judge.led_astray
+@pytest.mark.parametrize("waited", [0.0, 0.3, 0.6])
+def test_patience_does_not_run_out_while_something_keeps_the_robot(waited):
+    """0.45 s astray, then kept for a while, which does not count; kept for over half a second, patience begins anew."""
+    judge, q = tracking(), [0.0] * 6
+    judge.start([0.0, 9.0, 0.0, 0.0, 0.0, 0.0])
+    astray = judge.astray(q)
+    assert judge.follow(astray, q, 0.0) == "" and judge.follow(astray, q, 0.45) == ""
+    judge.wait(waited)
+    assert judge.follow(astray, q, 0.48 + waited) == ""
+    assert bool(judge.follow(astray, q, 0.52 + waited)) == (waited <= 0.5)
+    assert judge.follow(astray, q, 1.1 + waited) or waited <= 0.5
 
 
 # ---------------------------------------------------------------------- the lead
