@@ -47,7 +47,7 @@ def quantity(value: object, dimension: str) -> float:
                 raise BadInputError(f"{value!r} has the wrong dimension; expected {_readable(dimension)}")
             number *= factor
     else:
-        number = float(value)
+        number = float(value) if abs(value) < 1e300 else math.inf
     if not math.isfinite(number):
         raise BadInputError(f"expected a finite number in {_readable(dimension)}, got {value!r}")
     return number

@@ -25,7 +25,7 @@ def test_values_come_out_in_si(text, dimension, expected):
     ("3 kg", "s", ["'3 kg'", "wrong dimension", "[s]"]),
     ("3 deg", "rad/s|m/s", ["wrong dimension", "[rad/s] or [m/s]"]),
     ("fast", "m/s", ["expected a number", "'fast'"]),
-    ("nan", "m", ["finite"]), (math.inf, "m", ["finite"]), (".inf", "m", ["finite"]),
+    ("nan", "m", ["finite"]), (10**400, "m", ["finite"]), (math.inf, "m", ["finite"]), (".inf", "m", ["finite"]),
     (True, "m", ["expected a number", "True"]), (None, "m", ["None"]), ([1], "m", ["[1]"]),
 ])
 def test_what_cannot_be_used_is_named_in_one_line(value, dimension, words):

@@ -8,12 +8,15 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import importlib
+import importlib.util
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from functools import lru_cache
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +47,17 @@ def import_ros(module: str) -> Any:
 
 @lru_cache(maxsize=64)  # asked for at every message that is made
 def message_class(name: str) -> Any:
-    """The class of a message type such as ``sensor_msgs/msg/JointState``."""
+    """The class of a message type such as ``sensor_msgs/msg/JointState``.
+
+    A robot's profile names it, and may come with a bundle: only a package of messages is imported, nothing else that is
+    installed.
+    """
     package, _, kind = name.partition("/msg/")
+    spec = None if package in sys.modules else importlib.util.find_spec(package)  # looks for it without running it
+    if spec is not None and not any((Path(folder) / "msg" / "__init__.py").is_file()
+                                    for folder in spec.submodule_search_locations or ()):
+        raise MissingDependencyError(f"the Python module {package!r} has no ROS messages; correct 'type' in the ros "
+                                     "section")
     module = import_ros(f"{package}.msg")
     if not hasattr(module, kind):
         raise MissingDependencyError(f"package {package} has no message {kind!r}; correct 'type' in the ros section")

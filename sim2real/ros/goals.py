@@ -37,7 +37,7 @@ def parse_goal(text: str | Sequence[float], task: Task) -> np.ndarray:
     """A goal (G,) of ``"x,y,z"`` or of numbers; further columns of the task (heading) may be left out."""
     try:
         numbers = np.array([float(part) for part in (text.split(",") if isinstance(text, str) else text)])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BadInputError(f"goal {text!r}: expected numbers such as 0.4,0.1,0.3") from None
     least = min(3, task.goal_size)
     if len(numbers) not in {least, task.goal_size} or (len(numbers) < task.goal_size and task.name != "hover"):

@@ -7,6 +7,7 @@ so that parts of an older run, which may lie beside them, are not taken for its 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import struct
 from pathlib import Path
@@ -58,7 +59,20 @@ def stream(file: BinaryIO) -> Any:
     """MCAP records of an open file, chunks whole; one that claims to be larger than any of ours is refused."""
     from mcap.stream_reader import StreamReader
 
-    return StreamReader(file, emit_chunks=True, record_size_limit=_MAX_RECORD)
+    return StreamReader(_Bounded(file), emit_chunks=True, record_size_limit=_MAX_RECORD)  # type: ignore[arg-type]
+
+
+class _Bounded:
+    """A file of which nothing is read that is not there: a length that lies costs no memory."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._left = os.fstat(file.fileno()).st_size
+
+    def read(self, size: int) -> bytes:
+        data = self._file.read(min(size, self._left))
+        self._left -= len(data)
+        return data
 
 
 class Parts:

@@ -72,6 +72,19 @@ def test_missing_packages_are_named():
     assert message_class("std_msgs/msg/String").__name__ == "String"
 
 
+@pytest.mark.parametrize("module", ["antigravity", "this", "evil", "folder"])
+def test_a_profile_cannot_have_other_modules_imported(module, tmp_path, monkeypatch):
+    """They would run: a profile comes with a bundle."""
+    (tmp_path / "evil.py").write_text("import pathlib; pathlib.Path('executed').touch()")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "__init__.py").write_text("import pathlib; pathlib.Path('executed').touch()")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MissingDependencyError, match=f"module '{module}' has no ROS messages"):
+        message_class(f"{module}/msg/String")
+    assert module not in sys.modules and not (tmp_path / "executed").exists()
+
+
 def test_no_rclpy_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "rclpy", None)
     with pytest.raises(MissingDependencyError, match=r"rclpy cannot be imported: pip install 'sim2real\[ros\]', or "

@@ -42,6 +42,8 @@ def test_goals_from_text(reach, hover, track):
             parse_goal(text, reach)
     with pytest.raises(BadInputError, match="task track takes 9 numbers, got 3"):
         parse_goal("1,2,3", track)
+    with pytest.raises(BadInputError, match="expected numbers"):
+        parse_goal([0.4, 0.1, 10**400], reach)
 
 
 def test_goals_from_a_file(tmp_path, reach):

@@ -139,3 +139,21 @@ def test_compressed_chunks_are_not_unpacked(tmp_path):
         writer.finish()
     found, end = numbers(tmp_path / "a.mcap")
     assert found == [] and end == "it is damaged (its chunks are compressed by zstd, expected plain ones)"
+
+
+def test_lengths_that_lie_cost_no_memory(whole, tmp_path):
+    """Four bytes may claim four gigabytes of text."""
+    import tracemalloc
+
+    path, data = tmp_path / "lies.mcap", bytearray(whole.read_bytes())
+    for at in (17, 8 + 9 + 4 + 4):  # the profile's and the library's length in the header record
+        lying = data.copy()
+        lying[at:at + 4] = b"\xff\xff\xff\x7f"
+        path.write_bytes(lying)
+        tracemalloc.start()
+        try:
+            with pytest.raises(BadInputError, match="is not a log of sim2real"):
+                LogReader(path)
+            assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        finally:
+            tracemalloc.stop()
