@@ -15,6 +15,7 @@ import numpy as np
 from sim2real.errors import BadInputError
 from sim2real.robots import RobotDescription
 
+_LONGEST = 10.0  # [s]: no arm that can be driven by positions lags more
 _PERIODS = 10.0  # of the control: the worst twin's dead time 4.5, the stream to the driver's rate 1.5, losses 2
 _ERROR = 0.05  # [rad], [m]: friction, backlash, an encoder's bias
 _PROGRESS = 0.02  # of the velocity limit: a joint that comes nearer so slowly still follows (a turned down slider)
@@ -35,8 +36,9 @@ class TrackingLimits:
     lead: np.ndarray
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.time < np.inf:
-            raise BadInputError(f"tracking: expected a time over 0 s, got {self.time}")
+        if not 0.0 < self.time <= _LONGEST:
+            raise BadInputError(f"tracking: expected a time over 0 s and up to {_LONGEST:g} s, got {self.time:g} s; "
+                                "correct damping_gain and stiffness, or give safety.tracking_time")
         if not (np.isfinite(self.error).all() and (self.error > 0.0).all() and (self.lead >= self.error).all()):
             raise BadInputError(f"tracking: expected errors over zero and leads of at least as much, got "
                                 f"{np.asarray(self.error).tolist()} and {np.asarray(self.lead).tolist()}")
