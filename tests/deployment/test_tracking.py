@@ -56,7 +56,8 @@ def test_a_wrong_robot_yaml_is_one_line(name, safety, word):
         with_safety(name, **safety)
 
 
-@pytest.mark.parametrize("limits, word", [({"time": 0.0}, "time over 0"), ({"time": 1e30}, "up to 10 s"), ({"error": np.full(6, np.nan)}, "over zero"),
+@pytest.mark.parametrize("limits, word", [({"time": 0.0}, "time over 0"), ({"time": 1e30}, "up to 10 s"),
+                                          ({"error": np.full(6, np.nan)}, "over zero"),
                                           ({"lead": np.full(6, 0.05)}, "at least as much"),
                                           ({"error": np.full(5, 0.1), "lead": np.full(5, 0.5)}, "6 joints")])
 def test_wrong_limits(limits, word):
