@@ -34,7 +34,7 @@ _CODES = {state: code for code, state in enumerate(_STATES)}
 _MAGIC = int.from_bytes(b"S2RBEAT1", "little")
 _HEADER = 128
 # words of 8 bytes in the header
-_M, _CHANNELS, _GENERATION, _TAKEN, _BUSY, _RUNNER_PID, _GUARD_PID, _GUARD_BEAT, _PERIOD = range(9)
+_M, _CHANNELS, _GENERATION, _TAKEN, _BUSY, _RUNNER_PID, _GUARD_PID, _GUARD_BEAT, _PERIOD, _REACH = range(10)
 _SLOT_HEAD = struct.Struct("<QQdQ")  # sequence, generation, time of the beat, state
 _CHECK = struct.Struct("<Q")
 _FLOCK = struct.Struct("hhqqi")  # struct flock of a 64 bit Linux
@@ -152,6 +152,11 @@ class Heartbeat:
         return self._held(_GUARD)
 
     @property
+    def guard_reach(self) -> int:
+        """How many would hear the guard's commands."""
+        return self._words[_REACH]
+
+    @property
     def taken_over(self) -> bool:
         """Whether the guard has taken this runner's place, which is for ever: it must not send any more."""
         return self._words[_TAKEN] == self._generation
@@ -168,8 +173,9 @@ class Heartbeat:
         beat._words[_BUSY] = 0
         return beat
 
-    def guard_beat(self, now: float) -> None:
-        """Say that the guard lives at ``now`` [s]."""
+    def guard_beat(self, now: float, reach: int = 0) -> None:
+        """Say that the guard lives at ``now`` [s], and how many would hear its commands."""
+        self._words[_REACH] = reach
         self._times[_GUARD_BEAT] = now
 
     @property

@@ -155,7 +155,7 @@ class GuardNode:
             now = time.monotonic()
             self.worst_late = max(self.worst_late, now - due)
             if not self._leaving:
-                self._heartbeat.guard_beat(now)
+                self._heartbeat.guard_beat(now, self._listeners)
                 self.beats += 1
             before = self.mode
             self._tick(now, due)
@@ -240,6 +240,11 @@ class GuardNode:
             if state.time[0] > self.at and np.abs(state.joint_velocity).max() < _STILL:
                 self.rest = float(state.time[0]) - self._lost.beat
 
+    @property
+    def _listeners(self) -> int:
+        """Who would hear its commands."""
+        return self._publishers[self._command.topic].get_subscription_count()
+
     # ------------------------------------------------------------------ what it says
     def report(self) -> dict[str, Any]:
         """What is known now, for JSON: null where nothing is."""
@@ -248,7 +253,7 @@ class GuardNode:
                "beat_age_s": time.monotonic() - snapshot.beat if snapshot else float("nan"),
                "taken_over_at_s": self.at, "detection_s": self.detection, "rest_s": self.rest,
                "skipped": self.skipped, "worst_late_s": self.worst_late,
-               "listeners": self._publishers[self._command.topic].get_subscription_count()}
+               "listeners": self._listeners}
         return {key: None if value != value else value for key, value in row.items()}
 
     def _publish_status(self, now: float) -> None:

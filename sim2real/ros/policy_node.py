@@ -42,7 +42,7 @@ _TURN = 2e-4  # [s] for which a thread keeps the interpreter while the control l
 _TELL = 0.02  # [s] between two looks at what there is to say or to do
 _FAST = 4.0  # states in a control period that make a driver a fast one
 _WARM_UP = 30  # calls of the policy before the first one that counts
-_PATIENCE = 1.0  # [s] in which a gate may turn green
+_PATIENCE, _SLOW_PATIENCE = 1.0, 5.0  # [s] in which a gate may turn green, and one of what may come up after this node
 
 
 class PolicyNode:
@@ -81,6 +81,8 @@ class PolicyNode:
         self._rate = command.rate or 1.0 / self._period
         self._fast = profile.state.rate * self._period > _FAST
         self._link = DriverLink(ros, robot, profile, command, self._rate)
+        if watched is not None:
+            watched.beside(lambda: self._link.takers)
         self._slow: list[Gate] = [  # what may come up after this node: waited for when configuring
             CameraGates(cameras, lambda: self._link.stamp, recorder), GoalFrames(self._transforms, goals),
             *([] if watched is None else [watched])]
@@ -182,11 +184,15 @@ class PolicyNode:
         return refused
 
     def _closed(self) -> list[str]:
-        """The gates that are not green and do not turn so in a moment: a busy machine may be late with one state."""
-        end = time.monotonic() + _PATIENCE
-        while (closed := all_closed(self._gates)) and time.monotonic() < end:
+        """The gates that are not green and do not turn so in a moment: a busy machine may be late with one state, and
+        other processes with finding each other."""
+        begin = time.monotonic()
+        while closed := all_closed(self._gates):
+            slow = all_closed(self._slow)
+            if time.monotonic() - begin > (_SLOW_PATIENCE if closed == slow else _PATIENCE):
+                return closed
             time.sleep(0.02)
-        return closed
+        return []
 
     # ------------------------------------------------------------------ the caller's thread
     def run(self, stop: StopSignal, duration: float | None = None, *, arm: bool = True, managed: bool = False) -> None:

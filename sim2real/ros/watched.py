@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from sim2real.deployment.heartbeat import DISARMED, MOVING, Heartbeat
 from sim2real.deployment.stream import CommandStream
@@ -23,6 +24,11 @@ class Watched:
     def __init__(self, heartbeat: Heartbeat, required: bool):
         self._heartbeat, self._required = heartbeat, required
         self._watching = False
+        self._takers: Callable[[], int] = lambda: 0
+
+    def beside(self, takers: Callable[[], int]) -> None:
+        """From now on the guard has to reach as many as ``takers`` says: those that take the runner's commands."""
+        self._takers = takers
 
     @property
     def guarded(self) -> bool:
@@ -38,8 +44,12 @@ class Watched:
         """The gates that are not green."""
         if self._heartbeat.taken_over:
             return [TAKEN_OVER]
+        if self.guarded:
+            reach, takers = self._heartbeat.guard_reach, self._takers()
+            return [] if reach >= takers else [f"the guard reaches {reach} of the {takers} that take commands; it has "
+                                               "to use the same interface and to find all of them first"]
         return ["no guard watches this process: start `sim2real guard` for the same robot, interface and ROS domain"
-                ] if self._required and not self.guarded else []
+                ] if self._required else []
 
     def judge(self) -> tuple[str, str]:
         """``sending`` says it, at every command."""

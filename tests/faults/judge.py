@@ -79,17 +79,17 @@ def over_bounds(rows: np.ndarray, limits: CommandLimits, period: float, quantity
     return worst if worst > _TOLERANCE else 0.0
 
 
-def over_bounds_by_time(stream: Sequence[Sample], limits: CommandLimits, period: float,
+def over_bounds_by_time(stream: Sequence[Sample], limits: CommandLimits, late: float,
                         quantity: str = "position") -> float:
     """The same of a stream that goes by time and leaves periods out on a busy machine, as a guard's braking does.
 
-    From one command to the next it may go as far as the first bound allows in the time between them and a ``period``
-    [s] of lateness; how it went in between is not known.
+    From one command to the next it may go as far as the first bound allows in the time between them and the ``late``
+    [s] that one of them may have been sent late at most; how it went in between is not known.
     """
     rows = np.array([sample.command for sample in stream])
     if not np.isfinite(rows).all():
         return BROKEN
-    elapsed = np.diff([sample.time for sample in stream])[:, None] + period
+    elapsed = np.diff([sample.time for sample in stream])[:, None] + late
     bound = limits.acceleration if quantity == "velocity" else limits.velocity
     return max(float((np.abs(np.diff(rows, axis=0)) / elapsed / bound - 1.0).max(initial=0.0)), 0.0)
 

@@ -133,8 +133,8 @@ class Recorder:
         """Of every publisher's stream; a drone's unlocking zeros before it and motors off after it are no jumps."""
         worst = 0.0
         for stream in judge.by_publisher(self.samples):
-            if self._skipping(stream):
-                worst = max(worst, judge.over_bounds_by_time(stream, self.limits, self.period, self.command.quantity))
+            if late := self._lateness(stream):
+                worst = max(worst, judge.over_bounds_by_time(stream, self.limits, late, self.command.quantity))
                 continue
             for rows in judge.unbroken(stream):
                 if self.robot.kind == "drone":
@@ -144,10 +144,10 @@ class Recorder:
                     worst = max(worst, judge.over_bounds(rows, self.limits, self.period, self.command.quantity))
         return worst
 
-    def _skipping(self, stream: list[Sample]) -> bool:
-        """Whether a stream is a guard's that left periods out, which it counts."""
-        return any(row["skipped"] and abs(stream[0].time - row["taken_over_at_s"]) < 0.1
-                   for _, row in self.guard_status if row["taken_over_at_s"] is not None)
+    def _lateness(self, stream: list[Sample]) -> float:
+        """How late a guard was at most that left periods out of this stream, in [s]; 0 of any other stream."""
+        return max((max(row["worst_late_s"], self.period) for _, row in self.guard_status
+                    if row["skipped"] and abs(stream[0].time - row["taken_over_at_s"]) < 0.1), default=0.0)
 
     @property
     def lost(self) -> int:

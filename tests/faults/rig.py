@@ -129,10 +129,14 @@ class Rig(Recorder):
 
     def call(self, service: str) -> tuple[bool, str]:
         """Call ~/arm, ~/disarm or a transition (configure, activate, deactivate, cleanup): (done, why not)."""
+        known = len(self._clients)
         client, request = self._client(service)
         self.until(client.service_is_ready, what=f"the service {client.srv_name}")
+        if len(self._clients) > known:  # ready says that we know the server; its answers are lost until it knows us
+            self.spin(0.5)
         future = client.call_async(request)
-        self.until(future.done, what=f"an answer of {client.srv_name}")
+        self.until(lambda: future.done() or self._gone(), what=f"an answer of {client.srv_name}")
+        assert future.done(), self._ended()
         return future.result().success, getattr(future.result(), "message", "")
 
     def _client(self, service: str) -> tuple[Any, Any]:

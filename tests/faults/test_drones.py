@@ -35,7 +35,6 @@ def test_a_runner_that_pauses_is_replaced_before_the_vehicle_notices(make_rig, h
     height = heights(rig)
     rig.twin()
     guard = rig.guard()
-    rig.until(lambda: rig.guard_status and rig.guard_status[-1][1]["listeners"] >= 2, what="a guard with its listeners")
     node = rig.deploy(hover_bundle, "--require-guard", goals=LOW)
     rig.until(lambda: len(rig.samples) > 100, what="a hundred set points")
     at = time.monotonic()

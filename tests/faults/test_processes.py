@@ -22,7 +22,6 @@ def guarded(make_rig, bundle, interface, **variables):
     """A rig whose arm moves under the eyes of a guard: (rig, twin, guard, runner)."""
     rig = make_rig(interface=interface)
     twin, guard = rig.twin(), rig.guard()
-    rig.until(lambda: rig.guard_status and rig.guard_status[-1][1]["listeners"] >= 2, what="a guard with its listeners")
     node = rig.deploy(bundle, "--require-guard", **variables)
     rig.moving()
     return rig, twin, guard, node

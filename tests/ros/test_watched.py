@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+import time
+
 from hand_policies import write_policy
 
+from sim2real.deployment.heartbeat import Heartbeat
 from sim2real.ros.context import message_class
+from sim2real.ros.watched import Watched
+
+
+def test_a_guard_that_would_not_be_heard_is_none(tmp_path):
+    takers = 0
+    with (Heartbeat.create("x", 6, period=0.002, folder=tmp_path) as runner,
+          Heartbeat.attach("x", 6, folder=tmp_path) as guard):
+        watched = Watched(runner, required=True)
+        assert "no guard watches" in watched.closed()[0]
+        watched.beside(lambda: takers)
+        guard.guard_beat(time.monotonic())
+        assert watched.closed() == []
+        takers = 2
+        guard.guard_beat(time.monotonic(), 1)
+        assert watched.closed()[0].startswith("the guard reaches 1 of the 2 that take commands")
+        guard.guard_beat(time.monotonic(), 2)
+        assert watched.closed() == []
 
 
 def test_a_velocity_interface_without_a_guard_is_refused(processes, ros, wait, tmp_path):
