@@ -93,7 +93,7 @@ class Control(_Section):
     def _whole(self):
         steps = self.period / self.substep
         if not (1e-4 <= self.period <= 1.0 and 1 - 1e-9 <= steps < 1e4) or abs(steps - round(steps)) > 1e-6:
-            raise ValueError(f"substep {self.substep:g} s must divide period {self.period:g} s (up to 1 s) into whole steps")
+            raise ValueError(f"substep {self.substep:g} s must divide period {self.period:g} s (at most 1 s) evenly")
         return self
 
 

@@ -62,7 +62,7 @@ def test_numbers_with_units_become_si():
     (ARM, "control.substep", "3 ms", ["substep 0.003 s", "period 0.04 s"]),
     (ARM, "control.period", "0 s", ["control.period", "over zero"]),
     (ARM, "control.period", 10**400, ["control.period", "finite"]),
-    (ARM, "control.period", "1 h", ["period 3600 s (up to 1 s)"]),
+    (ARM, "control.period", "1 h", ["period 3600 s (at most 1 s)"]),
     (ARM, "control.substep", 1e-320, ["substep", "divide period"]),
     (ARM, "parameters", {"payload_mass": {"low": 2, "high": 1}}, ["parameters.payload_mass", "low <= nominal"]),
     (ARM, "drone", DRONE["drone"], ["'drone'"]),
