@@ -87,7 +87,7 @@ def main() -> int:
                         help="left out of the trend (default: a fifth, at most 5 min)")
     parser.add_argument("--accelerated", action="store_true", help="in this process, as fast as it goes")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--domain-id", type=int, default=100 + os.getpid() % 100)
+    parser.add_argument("--domain-id", type=int, default=200 + os.getpid() % 33)
     args = parser.parse_args()
     seconds = 60.0 * args.minutes
     warm_up = min(0.2 * seconds, 300.0) if args.warm_up is None else args.warm_up

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -20,7 +21,7 @@ from tests.ros.ros_processes import Processes
 
 _SETTLE = 1.0  # [s] after a freeze's end in which it may still be noticed: a busy machine tells late
 _ACTIVATE = 3  # lifecycle_msgs/Transition
-_RESTART = 10.0  # [s] in which a stopped node has to be active again
+_RESTART = 30.0  # [s] in which a stopped node has to be active again
 
 
 class Soak:
@@ -48,12 +49,26 @@ class Soak:
         self._nodes: dict[str, subprocess.Popen] = {
             "twin": start("twin", robot, "--engine", "mujoco", "--nominal", "--json",
                           *(["--faults", file] if faults else [])),
-            "guard": start("guard", "--robot", robot, "--json"),
+            "guard": start("guard", "--robot", robot),
             "deploy": start("deploy", bundle, "--robot", robot, "--sample", "20000", "--require-guard", "--wait", "60",
                             "--json", "--log", folder / "run.mcap", "--log-size", "16")}
 
     def run(self, seconds: float) -> tuple[dict, dict[str, list[Sample]]]:
-        """Drive for ``seconds``; what came of it, and samples by process."""
+        """Drive for ``seconds``; what came of it, and samples by process.
+
+        Raises:
+            DeploymentError: A process ended, or could not be brought to drive again; with the last words of all.
+        """
+        try:
+            return self._run(seconds)
+        except DeploymentError as error:
+            words = []
+            for name in ("deploy", "guard", "twin"):
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    words.append(f"{name}: {' '.join(self._processes.end(self._nodes[name])[2].split())[-300:]}")
+            raise DeploymentError(f"{error}; {'; '.join(words)}") from error
+
+    def _run(self, seconds: float) -> tuple[dict, dict[str, list[Sample]]]:
         self._until(lambda: self._status and self._status[-1][1] == "INACTIVE", 90.0, "a configured policy")
         self._revive()
         self._until(lambda: self._commands, 20.0, "a command")
@@ -74,7 +89,7 @@ class Soak:
                 faulty = None
             for name, node in self._nodes.items():
                 if node.poll() is not None:
-                    raise DeploymentError(f"{name} ended by itself: {node.communicate()[1][-500:]}")
+                    raise DeploymentError(f"{name} ended by itself")
         return self._end(begin), samples
 
     def _end(self, begin: float) -> dict:
@@ -91,7 +106,6 @@ class Soak:
                 "commands": self._commands, "goals": policy.get("goals"), "reached": policy.get("reached"),
                 "limit_violations": policy.get("limit_violations"), "skipped": policy.get("skipped"),
                 "other_holds": self._other_holds(), "log_rows_dropped": sum(map(int, policy["log"])),
-                "taken_over": said["guard"].get("taken_over"),
                 "log_mib": sum(part.stat().st_size for part in self._folder.glob("run*.mcap")) / 2**20}
 
     def close(self) -> None:
@@ -128,17 +142,18 @@ class Soak:
         while True:
             request = self._change.srv_type.Request()
             request.transition.id = _ACTIVATE
-            if self._call(self._arm, self._arm.srv_type.Request()) and self._call(self._change, request):
+            armed = self._call(self._arm, self._arm.srv_type.Request())
+            if armed.success and self._call(self._change, request).success:
                 self._revived += 1
                 return
             if time.monotonic() > end:
-                raise DeploymentError(f"the policy cannot be activated within {_RESTART:g} s: {self._status[-1:]}")
+                raise DeploymentError(f"the policy cannot be activated within {_RESTART:g} s: {armed.message}")
 
-    def _call(self, client, request) -> bool:
+    def _call(self, client, request):
         self._until(client.service_is_ready, 10.0, client.srv_name)
         future = client.call_async(request)
         self._until(future.done, 10.0, client.srv_name)
-        return future.result().success
+        return future.result()
 
     def _until(self, condition, timeout: float, what: str) -> None:
         end = time.monotonic() + timeout

@@ -21,6 +21,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -66,31 +67,39 @@ class Series:
         Raises:
             DeploymentError: It ended by itself before, as on a machine that is too busy.
         """
-        heard, log = self._heard, self._folder / f"run{number}.mcap"
-        before = len(heard.samples)
+        log, before = self._folder / f"run{number}.mcap", len(self._heard.samples)
         node = self._processes.start("deploy", self._bundle, "--interface", INTERFACE, *_GOALS, "--goal-timeout", "60",
                                      "--wait", "30", "--arm", "--json", "--log", log)
-        self._until(lambda: heard.speed > _FAST or node.poll() is not None, "a motion")
-        self._spin(self._random.uniform(3.0, 9.0))  # into the run, so that a share of its log means something
-        self._until(lambda: heard.speed > _FAST or node.poll() is not None, "a motion")
-        if node.poll() is not None:
-            raise DeploymentError(f"deploy ended by itself: {node.communicate()[1].strip()}")
-        recorder = recorder_of(node.pid)
-        at = time.monotonic()
-        node.kill()
+        try:
+            self._until(lambda: self._moves(node), "a motion")
+            self._spin(self._random.uniform(3.0, 9.0))  # into the run, so that a share of its log means something
+            self._until(lambda: self._moves(node), "a motion")
+            recorder = recorder_of(node.pid)
+        finally:
+            at = time.monotonic()
+            node.kill()
         if both:
             os.kill(recorder, signal.SIGKILL)
         node.wait()
-        self._until(lambda: heard.guard_status[-1][1]["mode"] == "TAKEN_OVER", "a take-over")
+        self._until(lambda: self._heard.guard_status[-1][1]["mode"] == "TAKEN_OVER", "a take-over")
         self._spin(1.0)
+        return self._found(at, log, before) | {"killed": "runner and recorder" if both else "runner"}
+
+    def _found(self, at: float, log: Path, before: int) -> dict:
+        """What a kill at ``at`` [s] left, of a runner whose commands are heard from number ``before`` on."""
+        heard = self._heard
         mine = max(by_publisher([sample for sample in heard.samples[before:] if sample.time <= at]), key=len)
         published = mine[-1].number - mine[0].number + 1
         rows = sum(topic == "/command" for _, topic, _ in LogReader(log))
-        said = heard.guard_status[-1][1]
-        return {"killed": "runner and recorder" if both else "runner", "rest_s": heard.rest_s(at),
-                "commands_rest_s": heard.rest_s(at, measured=False), "floor_s": floor(mine[-1].command, heard.limits),
-                "speed": float(np.abs(mine[-1].command).max()), "detection_s": said["detection_s"],
-                "published": published, "logged": rows, "readable": min(rows / published, 1.0)}
+        return {"rest_s": heard.rest_s(at), "commands_rest_s": heard.rest_s(at, measured=False),
+                "floor_s": floor(mine[-1].command, heard.limits), "speed": float(np.abs(mine[-1].command).max()),
+                "detection_s": heard.guard_status[-1][1]["detection_s"], "published": published, "logged": rows,
+                "readable": min(rows / published, 1.0)}
+
+    def _moves(self, node: subprocess.Popen) -> bool:
+        if node.poll() is not None:
+            raise DeploymentError(f"deploy ended by itself: {node.communicate()[1].strip()}")
+        return self._heard.speed > _FAST
 
     def over_bounds(self) -> float:
         """How far any velocity command left a bound, take-overs included."""
@@ -137,7 +146,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--domain-id", type=int, default=100 + os.getpid() % 100)
+    parser.add_argument("--domain-id", type=int, default=200 + os.getpid() % 33)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, RosContext("survival", [], args.domain_id) as ros:
         processes = Processes(args.domain_id, Path(folder))
