@@ -25,7 +25,7 @@ from sim2real.ros.profiles import CameraTopic
 from sim2real.ros.shared_frames import SLOT_BYTES, SharedFrames
 
 _LOOK = 0.05  # [s] between looks whether to end
-_REJECTED_EVERY = 0.2  # [s]: a flood of bad images is told so often
+_REJECTED_EVERY = 0.2  # [s]: a flood of images that are bad in one way is told so often
 
 
 class CameraProcess:
@@ -45,7 +45,7 @@ class CameraProcess:
         self._size = None if expected is None else (expected.height, expected.width)
         self._watch = InfoWatch(expected)
         self._number = self._rejected = self._dropped = 0
-        self._rejected_at = -np.inf
+        self._rejected_at, self._rejection = -np.inf, ""
         self._sequence: int | None = None
         self._gap = 0.5 / topic.rate  # [s] at least between two images that are taken
         self._next = 0.0
@@ -110,8 +110,8 @@ class CameraProcess:
 
     def _reject(self, text: str, now: float) -> None:
         self._rejected += 1
-        if now - self._rejected_at >= _REJECTED_EVERY:
-            self._rejected_at = now
+        if now - self._rejected_at >= _REJECTED_EVERY or text != self._rejection:
+            self._rejected_at, self._rejection = now, text
             self._say(rejected=self._rejected, text=text)
 
     def _take_info(self, message: Any) -> None:
@@ -129,7 +129,7 @@ def _stand_back() -> None:
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     with contextlib.suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, 0, 5)
+        os.setpriority(os.PRIO_PROCESS, 0, 0)  # as ordinary work: a policy that needs images needs them in time
 
 
 def main(settings: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from sim2real.ros.context import RosContext, message_class
 from sim2real.ros.messages import set_stamp
+from sim2real.ros.timing import prefer_this_process
 from tests.ros.played_camera import PlayedCamera
 from tests.ros.ros_processes import ROOT
 
@@ -63,6 +64,7 @@ def main(role: str, domain: int) -> None:
             settings.update(json.loads(line))
         ending.set()
 
+    prefer_this_process()  # as the twin: it stands for hardware, which a busy machine does not slow down
     threading.Thread(target=listen, daemon=True).start()
     with RosContext(f"played_{role}", [], domain) as ros:
         send, stamp = (camera if role == "camera" else table)(ros), 0.0
