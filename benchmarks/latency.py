@@ -6,7 +6,8 @@
   stream, message, while the robot moves from goal to goal. The network has the size that training makes; its numbers
   are set by hand, which cost the same: it follows the joint step in its observation
 - ros: from a JointState that one process publishes to the command that another answers with, through DDS and the policy
-  node's own parts; echo: the same with a bare rclpy subscriber that publishes at once. By turns, in one run
+  node's own parts, once in each control period, while the joints follow the commands; echo: the same with a bare
+  rclpy.spin and a subscriber that publishes at once. By turns, in one run
 - late: how late the ticks of a 100 Hz loop on absolute deadlines are
 """
 
@@ -28,7 +29,7 @@ import numpy as np
 ROBOT, STATES, COMMANDS = "ur5e", "/joint_states", "/forward_position_controller/commands"
 ARRAY, JOINTS = "std_msgs/msg/Float64MultiArray", "sensor_msgs/msg/JointState"
 GOALS = np.array([[0.4, 0.2, 0.4], [0.3, -0.3, 0.5], [0.5, 0.1, 0.3], [0.35, -0.2, 0.35]])
-_WARM = 100
+_WARM = 50
 _STAY = 50  # steps for each goal
 
 
@@ -121,7 +122,7 @@ def respond(kind: str, path: Path, domain: int) -> None:
     from sim2real.ros.messages import StateReader
     from sim2real.ros.profiles import RosProfile
 
-    with RosContext(f"answers_{kind}", [], domain) as ros:
+    with RosContext(f"answers_{kind}", [], domain, events=kind == "ros") as ros:
         publisher = ros.node.create_publisher(message_class(ARRAY), COMMANDS, ros.qos("reliable"))
         if kind == "echo":
             message = message_class(ARRAY)(data=[0.0] * 6)
@@ -135,28 +136,34 @@ def respond(kind: str, path: Path, domain: int) -> None:
             def receive(state):
                 now = time.monotonic()
                 publisher.publish(answer(reader.read(state, now), now))
+                if answer.mode != "ACTIVE":
+                    raise RuntimeError(f"the robot is to move all the time, but it is in {answer.mode}: {answer.cause}")
 
         ros.node.create_subscription(message_class(JOINTS), STATES, receive, ros.qos("best_effort"))
         gc.collect()
         gc.freeze()
+        if kind == "echo":
+            ros.rclpy.spin(ros.node, executor=ros.executor())
         while True:
-            ros.spin_once(1.0)
+            ros.serve(1.0)
 
 
 def measure_ros(path: Path, domain: int, count: int, rounds: int) -> dict[str, np.ndarray]:
     """Round trips in [s] of ``count`` states in each of ``rounds`` turns, by kind of answer."""
     from sim2real.robots import load_robot
     from sim2real.ros.context import RosContext, message_class
+    from sim2real.ros.messages import set_stamp
 
     robot, trips = load_robot(ROBOT), {"echo": [], "ros": []}
     with RosContext("driver", [], domain) as ros:
         states = ros.node.create_publisher(message_class(JOINTS), STATES, ros.qos("reliable"))
-        answers: list[float] = []
-        ros.node.create_subscription(message_class(ARRAY), COMMANDS, lambda _: answers.append(time.perf_counter()),
-                                     ros.qos("reliable"))
-        message = message_class(JOINTS)(name=list(robot.joint_names), position=robot.home.tolist(), velocity=[0.0] * 6)
+        answers: list[tuple[float, list[float]]] = []
+        ros.node.create_subscription(message_class(ARRAY), COMMANDS,
+                                     lambda m: answers.append((time.perf_counter(), list(m.data))), ros.qos("reliable"))
+        message = message_class(JOINTS)(name=list(robot.joint_names), velocity=[0.0] * 6)
         for _ in range(rounds):
             for kind in trips:
+                message.position = robot.home.tolist()
                 other = subprocess.Popen([sys.executable, "-m", "benchmarks.latency", "--respond", kind, str(path),
                                           str(domain)])
                 try:
@@ -164,13 +171,19 @@ def measure_ros(path: Path, domain: int, count: int, rounds: int) -> dict[str, n
                         ros.spin_once(0.05)
                     for k in range(count + _WARM):
                         answers.clear()
+                        set_stamp(message.header, time.time())
                         begin = time.perf_counter()
                         states.publish(message)
                         while not answers and time.perf_counter() - begin < 0.5:
                             ros.spin_once(0.1)
-                        if k >= _WARM and answers:
-                            trips[kind].append(answers[0] - begin)
-                        time.sleep(0.005)
+                        if other.poll() is not None:
+                            raise RuntimeError(f"the process that answers ({kind}) has ended")
+                        if answers:
+                            if k >= _WARM:
+                                trips[kind].append(answers[0][0] - begin)
+                            if kind == "ros":
+                                message.position = answers[0][1]
+                        time.sleep(max(begin + robot.control_period - time.perf_counter(), 0.0))
                 finally:
                     other.kill()
                     other.wait()
