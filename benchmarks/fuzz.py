@@ -4,9 +4,9 @@
     python -m benchmarks.fuzz --count 300 --seed 5
     python -m benchmarks.fuzz --only "bundle network" --first 412 --count 1       # one finding again
 
-Every kind of input (``fuzz_targets``, ``fuzz_messages``) runs in child processes, so that a crash of C code is counted
-and the rest goes on. A child has a limit of memory and a hook that hears of everything the interpreter executes, opens
-or connects to. An input counts as
+Every kind of input (``fuzz_targets``, ``fuzz_messages``, ``fuzz_files``) runs in child processes, so that a crash of C
+code is counted and the rest goes on. A child has a limit of memory and a hook that hears of everything the interpreter
+executes, opens or connects to. An input counts as
 
 - refused: a ``Sim2RealError`` of one line
 - accepted: no error, and every command that it led to was finite and inside the bounds at the driver's rate
@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = ("benchmarks.fuzz_targets", "benchmarks.fuzz_messages")
+MODULES = ("benchmarks.fuzz_targets", "benchmarks.fuzz_messages", "benchmarks.fuzz_files")
 COUNT = 10_000
 OUTCOMES = ("refused", "accepted", "crash", "unsafe", "executed")
 _PATIENCE = 30.0  # [s] for one input
