@@ -106,7 +106,7 @@ def main() -> int:
             finally:
                 soak.close()
     rows = {who: growth(each, warm_up) for who, each in samples.items()}
-    found |= {"minutes": args.minutes, "faults": len(faults), "processes": rows,
+    found |= {"minutes": args.minutes, "load": os.getloadavg()[1], "faults": len(faults), "processes": rows,
               "passed": not found["missed"] and not any(row["leaks"] for row in rows.values())}
     if args.json:
         print(json.dumps(found))

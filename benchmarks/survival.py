@@ -12,6 +12,9 @@ other run its recorder in the same instant. Everything is heard at the driver's 
   jerk bounds takes at least v / a + a / j (v >= a^2 / j; else 2 sqrt(v / j)), whoever notices however fast
 - readable: rows of /command in the log per command that the runner had published
 
+`load` is the machine's average load over the last 5 minutes: where it is over the number of cores, others took the time
+that is measured here.
+
 Exit code 1 where a robot took longer than 500 ms to rest, or less than 97 % of a log is readable.
 """
 
@@ -163,7 +166,7 @@ def main() -> int:
                     continue
                 print(" ".join(f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}"
                                for key, value in rows[-1].items()), file=sys.stderr, flush=True)
-            found = {**summary(rows, series.over_bounds()), "repeated": void}
+            found = {**summary(rows, series.over_bounds()), "repeated": void, "load": os.getloadavg()[1]}
         finally:
             processes.close()
     if args.json:
