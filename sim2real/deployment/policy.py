@@ -38,7 +38,7 @@ class Policy:
         try:
             self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions have no common base of their own
-            raise BundleError(f"policy.onnx: onnxruntime refuses it: {_first_line(error)}") from error
+            raise BundleError(f"policy.onnx: onnxruntime refuses it: {first_line(error)}") from error
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise BundleError(f"policy.onnx: expected one input and one output, got {len(inputs)} and {len(outputs)}")
@@ -104,5 +104,5 @@ class Golden:
         return golden
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -14,6 +14,7 @@ from sim2real.deployment.decision import ACTIVE, HOLD, HOLD_AGE, STOP, STOP_AGE,
 from sim2real.deployment.envelope import Envelope, margin_limits
 from sim2real.deployment.fallback import DroneFallback
 from sim2real.deployment.plausibility import Plausibility
+from sim2real.deployment.policy import first_line
 from sim2real.deployment.safety import CommandFilter
 from sim2real.errors import DeploymentError
 from sim2real.tasks import Context
@@ -212,10 +213,13 @@ class Runner:
         context = Context(self._state, self._goal, now - self._since, self._filter.command, self._filter.velocity,
                           self._action, single=self._envelope is not None)
         observation = self._observe(context)
-        action = np.asarray(self._policy(observation), float)
+        try:
+            action, failure = np.asarray(self._policy(observation), float), ""
+        except Exception as error:  # onnxruntime's have no common base; whatever it is, the robot has to brake
+            action, failure = np.full_like(self._action, np.nan), f"the policy failed: {first_line(error)}"
         finite = np.isfinite(np.concatenate((action, observation), axis=1)).all(axis=1)
         if not (fine := fine and bool(finite.all())):
-            cause[~finite & (cause == "")] = "the policy's observation or action is not finite"
+            cause[~finite & (cause == "")] = failure or "the policy's observation or action is not finite"
         if self._plausibility is not None and cause[0] == "" and (wild := self._plausibility.act(action[0], now)):
             self._stop(self._all, wild)
         driven = self._everyone if fine and not self._any_stopped else (cause == "") & ~self._stopped

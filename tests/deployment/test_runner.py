@@ -144,10 +144,23 @@ def test_an_action_that_is_not_finite_holds_then_stops(arm_bundle):
     assert all(np.isfinite(d.command).all() for d in decisions)
 
 
+def test_a_policy_that_fails_brakes_then_stops(arm_bundle):
+    policy = _Broken()
+    runner, state = started(dataclasses.replace(arm_bundle, policy=policy))
+    drive(runner, state, 5)
+    policy.fails = True
+    decisions = drive(runner, state, 15, start=5)
+    assert (decisions[0].mode[0], decisions[0].cause[0]) == ("HOLD", "the policy failed: out of memory")
+    assert decisions[-1].mode[0] == "STOP" and runner.at_rest[0]
+    assert all(np.isfinite(d.command).all() for d in decisions)
+
+
 class _Broken:
-    broken = False
+    broken = fails = False
 
     def __call__(self, x):
+        if self.fails:
+            raise RuntimeError("out of memory\nand more")
         return np.full((len(x), 6), np.nan if self.broken else 0.5, np.float32)
 
 
