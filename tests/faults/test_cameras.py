@@ -148,7 +148,7 @@ def test_images_are_converted_exactly_or_rejected_by_name(make_rig, seeing, came
     rows = read_log(tmp_path / "run.mcap")["/frame"]
     assert rows[-1]["rejected"] >= 6 and {row["camera"] for row in rows} == {"wrist"}
     used = [row["frame"] for row in rows if row["frame"] >= 0]
-    assert len(used) > 50 and used == sorted(used)
+    assert len(used) > 10 and used == sorted(used)
 
 
 @pytest.mark.fault(28, "CameraInfo changes")
