@@ -101,6 +101,12 @@ class Recorder:
         return self._speed(StateReader(self.robot, self.profile), self._raw_states[-1][1]) if self._raw_states else 0.0
 
     @property
+    def positions(self) -> np.ndarray:
+        """The last measured joint positions [rad], shape (J,)."""
+        message = self._deserialize(self._raw_states[-1][1], self._state_kind)
+        return StateReader(self.robot, self.profile).read(message, 0.0).joint_position[0]
+
+    @property
     def states(self) -> int:
         """State messages that came."""
         return len(self._raw_states)
@@ -168,7 +174,7 @@ class Recorder:
         """Whether commands changed or joints moved again after a stop for good had come to rest."""
         latched = [at for at, row in self.status if at >= since
                    and (row["state"] == "FAULT" or row["mode"] in ("STOP", "FAULT", "ENDED"))]
-        if not latched:
+        if not latched or not self._raw_commands:  # nothing that moved has stopped
             return False
         rest = judge.first_rest(self.samples, latched[0], time.monotonic(), self.command.quantity)
         if rest is None:

@@ -71,7 +71,7 @@ def test_joints_in_another_order_in_every_message_give_equal_commands(rig, reach
         driver.close()
         assert code == 0, err
         runs.append(driver.commands[driver.commands.count(driver.commands[0]):])  # from the first motion on
-    verdict = rig.verdict(0.0, state="ACTIVE", rest_s=None)
+    verdict = rig.verdict(0.0, state="ACTIVE", rest_s=None, resumed=False)  # of two runs, one after the other
     moving = 250  # ticks, before a run's time is over
     ordered, permuted_ = (run[:moving] for run in runs)
     assert ordered == permuted_  # bit for bit
@@ -200,7 +200,7 @@ def test_messages_that_were_overtaken_or_come_twice_are_not_used(rig, reach_bund
         driver.close()
         assert code == 0, err
         runs.append(driver.commands[driver.commands.count(driver.commands[0]):])
-    verdict = rig.verdict(0.0, state="ACTIVE", rest_s=None)
+    verdict = rig.verdict(0.0, state="ACTIVE", rest_s=None, resumed=False)  # of two runs, one after the other
     assert runs[0][:250] == runs[1][:250] and len(runs[0]) > 250  # bit for bit
     assert verdict.over_bounds == 0.0
 

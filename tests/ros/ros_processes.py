@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -51,11 +53,20 @@ class Processes:
 
 
 @pytest.fixture
-def domain() -> int:
-    """A ROS domain that no other test process here uses."""
+def domain():
+    """A ROS domain that no other test uses on this machine, in whatever process it runs."""
     global _count
-    _count += 1
-    return 100 + (os.getpid() * 7 + _count) % 100
+    for _ in range(100):
+        _count += 1
+        number = 100 + (os.getpid() * 7 + _count) % 100
+        with open(Path(tempfile.gettempdir()) / f"sim2real-test-domain-{number}", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield number
+            return
+    raise AssertionError("all of a hundred ROS domains are in use by other tests")
 
 
 @pytest.fixture
