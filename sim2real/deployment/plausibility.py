@@ -85,15 +85,17 @@ class Plausibility:
         why, astray = self._senses.excess(row, self._row, within), []
         if why and not all(math.isfinite(number) for part in row for number in part):
             return  # that is unusable, not doubtful, and for the runner to say
+        if why and self._tracking is not None and self._tracking.led_astray and not self._tracking.astray(row[0]):
+            why = ""  # the commands explain this one and not the last: that one was wrong
         self._time = time
         if row != self._row:
             self._changed = time
         if self._tracking is not None and not why:
             astray = self._tracking.astray(row[0])
-            if astray and not held and not self._tracking.led_astray:
+            if astray and not self._tracking.led_astray:
                 if self._rejecting < np.inf:
                     why = before
-                    if self._paused:  # a second sample says so too
+                    if self._paused and not held:  # a second sample says so too
                         self.stop = why
                 elif pause > self._hold_age:
                     why = (f"after {1e3 * pause:.0f} ms without states {self._tracking.name(astray)} off where it was "
@@ -105,10 +107,8 @@ class Plausibility:
             return
         self._row, self._good, self._rejecting = row, time, np.inf
         if self._tracking is not None:
-            if held:
-                self._tracking.wait(max(pause, 0.0))
-            else:
-                self.stop = self.stop or self._tracking.follow(astray, row[0], time)
+            stop = self._tracking.follow(astray, row[0], time, max(pause, 0.0) if held else 0.0)
+            self.stop = self.stop or stop
         frozen = time - self._changed
         if frozen > self._hold_age and (who := self._senses.moving(row) or ("it" if astray else "")):
             self.hold = f"the states have repeated bit for bit for {1e3 * frozen:.0f} ms, while {who} should move"

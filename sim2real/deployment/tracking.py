@@ -81,13 +81,13 @@ class Tracking:
         self._progress = (_PROGRESS * patience * robot.velocity_limit).tolist()
         self._window: deque[list[float]] = deque(maxlen=int(np.ceil(self.limits.time / period)) + 1)
         self._astray: dict[int, tuple[float, float]] = {}  # joints that are: since when, and where they were then
-        self._waited = 0.0
+        self._held = 0.0
 
     def start(self, command: list[float]) -> None:
         """A stream begins at rest at ``command``."""
         self._window.clear()
         self._window.append(command)
-        self._astray, self._waited = {}, 0.0
+        self._astray, self._held = {}, 0.0
 
     def sent(self, command: list[float]) -> None:
         """``command`` is the last one that was sent."""
@@ -114,13 +114,20 @@ class Tracking:
         """Whether a joint was astray when ``follow`` last looked."""
         return bool(self._astray)
 
-    def follow(self, astray: list[tuple[int, float]], q: list[float], now: float) -> str:
-        """Why to stop, "" if there is nothing: a joint that is astray has not come nearer for the whole patience."""
-        self._waited = 0.0
+    def follow(self, astray: list[tuple[int, float]], q: list[float], now: float, held: float = 0.0) -> str:
+        """Why to stop, "" if there is nothing: a joint that is astray has not come nearer for the whole patience.
+
+        ``held``: for how long since the last look something outside has kept the joints from following in [s].
+        Patience does not run out meanwhile, and after a while of it begins anew.
+        """
+        self._held = self._held + held if held else 0.0
         if not astray:
             self._astray = {}
             return ""
-        self._astray = {i: self._astray.get(i, (now, q[i])) for i, _ in astray}
+        known = {} if self._held > self._patience else self._astray
+        self._astray = {i: (known[i][0] + held, known[i][1]) if i in known else (now, q[i]) for i, _ in astray}
+        if held:
+            return ""
         for i, way in astray:
             since, start = self._astray[i]
             if now - since < self._patience:
@@ -130,14 +137,6 @@ class Tracking:
                         f"{abs(way):.3f} off where it was told to be; {self._error[i]:.3f} is usual")
             self._astray[i] = now, q[i]
         return ""
-
-    def wait(self, seconds: float) -> None:
-        """Something outside keeps the joints from following: patience does not run out meanwhile, and after a while
-        it begins anew."""
-        self._waited += seconds
-        if self._waited > self._patience:
-            self._astray = {}
-        self._astray = {i: (since + seconds, start) for i, (since, start) in self._astray.items()}
 
     def bounded(self, desired: np.ndarray, q: list[float]) -> np.ndarray:
         """``desired`` (1, J) no further from the positions ``q`` than the lead; beyond it the last command stays.

@@ -147,6 +147,19 @@ def test_a_robot_that_is_where_it_was_told_to_be_after_a_pause_goes_on():
     assert arm.step(2.0, pause=0.3) == NOTHING
 
 
+def test_a_spike_after_a_pause_is_not_believed_while_something_holds_the_robot():
+    """As on an overloaded machine: late, held for it, and a spike that fits into the pause."""
+    arm = Arm()
+    assert "without states" in arm.step(off=1.0, pause=0.25, held=True)[0]
+    assert arm.step() == NOTHING
+
+
+def test_a_wrong_sample_that_was_believed_does_not_make_the_right_ones_wrong():
+    arm = Arm()
+    arm.step(pause=0.09, off=0.4)  # fits into 90 ms
+    assert arm.judge.rejected == "" and arm.step() == NOTHING
+
+
 def test_a_robot_that_is_kept_by_something_outside_need_not_follow():
     arm = Arm()
     assert all(arm.step(0.5, follows=False, held=True)[2] == "" for _ in range(50))

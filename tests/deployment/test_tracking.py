@@ -119,7 +119,7 @@ def test_patience_does_not_run_out_while_something_keeps_the_robot(waited):
     judge.start([0.0, 9.0, 0.0, 0.0, 0.0, 0.0])
     astray = judge.astray(q)
     assert judge.follow(astray, q, 0.0) == "" and judge.follow(astray, q, 0.45) == ""
-    judge.wait(waited)
+    assert judge.follow(astray, q, 0.45 + waited, held=waited) == "" and judge.led_astray
     assert judge.follow(astray, q, 0.48 + waited) == ""
     assert bool(judge.follow(astray, q, 0.52 + waited)) == (waited <= 0.5)
     assert judge.follow(astray, q, 1.1 + waited) or waited <= 0.5
