@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sim2real.ros.messages import set_stamp, stamp_seconds
 from tests.faults import judge
 from tests.ros.played_driver import permuted
 
@@ -188,7 +189,7 @@ def test_messages_that_were_overtaken_or_come_twice_are_not_used(rig, reach_bund
     """Joint 1 of every overtaken message lies 0.5 rad beside: nobody may have looked at it."""
     def edit(message, k):
         if k % 4 == 0:
-            message.header.stamp.nanosec = max(message.header.stamp.nanosec - 5_000_000, 0)  # 5 ms before its time
+            set_stamp(message.header, stamp_seconds(message.header) - 0.2)  # long overtaken
             message.position = [message.position[0] + 0.5, *list(message.position)[1:]]
         return [message] * (1 + k % 2)
 
