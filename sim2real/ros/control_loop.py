@@ -15,7 +15,8 @@ import numpy as np
 
 from sim2real.deployment.bundle import Bundle
 from sim2real.deployment.replay import Transcript
-from sim2real.deployment.runner import HOLD_AGE, Decision
+from sim2real.deployment.runner import HOLD_AGE, STOP_AGE, Decision
+from sim2real.deployment.senses import contradiction
 from sim2real.ros.drive import Drive
 from sim2real.ros.figures import Figures
 from sim2real.ros.goals import GoalSequence
@@ -117,15 +118,34 @@ class ControlLoop:
             if self._stop_cause:
                 return False
             deadlines.next()
+        state = self._settled(deadlines)
+        if state is None:
+            self._fail(f"states contradict each other again and again: {self.cause}")
+            return False
         if self._unlock:
             self._publish(np.zeros(4), np.zeros(4))
             deadlines.next()
-        state = self._latest()
-        assert state is not None
         if self._watched is not None:
             self._watched.begin()
         self._start(state, goal, time.monotonic())
         return True
+
+    def _settled(self, deadlines: Deadlines) -> RobotState | None:
+        """A state that nothing in the 100 ms before it contradicts: commands begin where the robot is said to be.
+
+        A driver of 500 Hz repeats a spike, so a single neighbour says little. None: 500 ms were not enough.
+        """
+        state = self._latest()
+        assert state is not None
+        begun = since = time.monotonic()
+        while (now := time.monotonic()) - since < HOLD_AGE:
+            if now - begun > STOP_AGE:
+                return None
+            deadlines.next()
+            before, state = state, self._latest()
+            if state.time[0] != before.time[0] and (why := contradiction(self._robot, before, state)):
+                since, self.cause = now, why
+        return state
 
     def _start(self, state: RobotState, goal: np.ndarray, now: float) -> None:
         self._drive.start(state, goal, now)

@@ -1,0 +1,60 @@
+"""Where an activation begins: at what the states agree on, without ROS."""
+
+import time
+
+import numpy as np
+import pytest
+from hand_policies import write_policy
+
+from sim2real.deployment.bundle import load_bundle
+from sim2real.deployment.limits import CommandLimits
+from sim2real.ros.control_loop import ControlLoop
+from sim2real.ros.figures import Figures
+from sim2real.ros.goals import GoalSequence
+from sim2real.types import RobotState
+
+ELBOW = 2
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return load_bundle(write_policy(tmp_path_factory.mktemp("bundle") / "reach.s2r", "ur5e", "reach"))
+
+
+def loop_on(bundle, spiked):
+    """A loop whose states, 500 a second, are at home but for the elbow where ``spiked`` says so of their time."""
+    sent, begin = [], time.monotonic()
+
+    def latest():
+        now = time.monotonic()
+        stamp = now - (now - begin) % 0.002
+        state = RobotState.zeros(1, 6)
+        state.joint_position[0] = bundle.robot.home
+        state.joint_position[0, ELBOW] += 1.0 * spiked(stamp - begin)
+        state.time[:] = stamp
+        return state
+
+    loop = ControlLoop(bundle, GoalSequence(bundle.task, [np.array([0.4, 0.1, 0.4])]), latest,
+                       lambda command, before: sent.append(command), rate=500.0, follow=False, unlock=False,
+                       figures=Figures(CommandLimits.from_robot(bundle.robot), 0.002))
+    return loop, sent
+
+
+def test_a_spike_that_comes_first_is_not_where_commands_begin(bundle):
+    loop, sent = loop_on(bundle, lambda t: t < 0.05)
+    loop.start()
+    end = time.monotonic() + 5.0
+    while not sent and time.monotonic() < end:
+        time.sleep(0.005)
+    loop.stop("enough")
+    loop.join()
+    assert sent and not loop.fault and loop.failure is None
+    assert sent[0] == pytest.approx(bundle.robot.home, abs=1e-3)
+
+
+def test_states_that_never_agree_are_a_fault_and_nothing_is_sent(bundle):
+    loop, sent = loop_on(bundle, lambda t: int(t / 0.02) % 2)
+    loop.start()
+    loop.join()
+    assert not sent and loop.failure is None
+    assert "contradict each other" in loop.fault and "elbow_joint jumped by" in loop.fault
