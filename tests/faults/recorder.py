@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +44,8 @@ class Recorder:
         self.command = self.profile.command(interface)
         self.limits = CommandLimits.from_robot(self.robot)
         self.period = 1.0 / self.command.rate if self.command.rate else self.robot.control_period
+        self._command_reader = CommandReader(self.robot, self.profile, self.command)
+        self._state_reader = StateReader(self.robot, self.profile)
         self._deserialize = importlib.import_module("rclpy.serialization").deserialize_message
         self._raw_commands: list[tuple[dict, bytes]] = []
         self._raw_states: list[tuple[dict, bytes]] = []
@@ -59,25 +60,34 @@ class Recorder:
         listen, qos, text = self.ros.node.create_subscription, self.ros.qos, message_class("std_msgs/msg/String")
         self._command_kind, state = message_class(self.command.type), self.profile.state
         self._state_kind = message_class(state.type)
-        # bytes are kept and looked at later: what listens must not slow the ones that are judged
-
-        def keep(into: list) -> Callable[[bytes, dict], None]:
-            def receive(message: bytes, info: dict) -> None:
-                into.append((info, message))
-            return receive
-
-        listen(self._command_kind, self.command.topic, keep(self._raw_commands),
-               qos(self.command.qos, depth=_DEPTH), raw=True)
-        listen(self._state_kind, state.topic, keep(self._raw_states), qos("best_effort", depth=_DEPTH), raw=True)
+        # A thousand messages a second are too many for an executor beside what is judged: bytes are taken from the
+        # middleware's queues and looked at later.
+        self._ears = self.ros.rclpy.create_node("_recorder", context=self.ros.context)
+        self._queues = [
+            (self._ears.create_subscription(kind, topic, print, qos(reliability, depth=_DEPTH), raw=True), into)
+            for kind, topic, reliability, into in (  # nobody spins it, so nothing is printed
+                (self._command_kind, self.command.topic, self.command.qos, self._raw_commands),
+                (self._state_kind, state.topic, "best_effort", self._raw_states))]
         for topic, into in (("/sim2real_policy/status", self.status), ("/sim2real_guard/status", self.guard_status)):
             listen(text, topic, lambda m, into=into: into.append((time.monotonic(), json.loads(m.data))),
                    qos("reliable", depth=200))
+
+    def hear(self) -> None:
+        """Take what has come."""
+        for subscription, into in self._queues:
+            with subscription.handle:
+                while (taken := subscription.handle.take_message(subscription.msg_type, True)) is not None:
+                    into.append((taken[1], taken[0]))
+
+    def close(self) -> None:
+        """Leave the network."""
+        self._ears.destroy_node()
 
     # ------------------------------------------------------------------ what was heard
     @property
     def samples(self) -> list[Sample]:
         """All commands on the driver's topic so far, whoever sent them, in the order of their coming."""
-        reader = CommandReader(self.robot, self.profile, self.command)
+        reader = self._command_reader
         for info, message in self._raw_commands[len(self._samples):]:
             try:
                 command = reader.read(self._deserialize(message, self._command_kind))[-1][1]
@@ -90,30 +100,23 @@ class Recorder:
     @property
     def speeds(self) -> list[tuple[float, float]]:
         """(time, largest joint speed [rad/s] or speed [m/s]) of every state; nan where it cannot be read."""
-        reader = StateReader(self.robot, self.profile)
         for info, message in self._raw_states[len(self._speeds):]:
-            self._speeds.append((self._sent(info), self._speed(reader, message)))
+            self._speeds.append((self._sent(info), self._speed(message)))
         return self._speeds
 
     @property
     def speed(self) -> float:
         """The last measured speed."""
-        return self._speed(StateReader(self.robot, self.profile), self._raw_states[-1][1]) if self._raw_states else 0.0
-
-    @property
-    def positions(self) -> np.ndarray:
-        """The last measured joint positions [rad], shape (J,)."""
-        message = self._deserialize(self._raw_states[-1][1], self._state_kind)
-        return StateReader(self.robot, self.profile).read(message, 0.0).joint_position[0]
+        return self.speeds[-1][1] if self._raw_states else 0.0
 
     @property
     def states(self) -> int:
         """State messages that came."""
         return len(self._raw_states)
 
-    def _speed(self, reader: StateReader, message: bytes) -> float:
+    def _speed(self, message: bytes) -> float:
         try:
-            state = reader.read(self._deserialize(message, self._state_kind), 0.0)
+            state = self._state_reader.read(self._deserialize(message, self._state_kind), 0.0)
         except DeploymentError:
             return float("nan")
         if self.robot.kind == "arm":

@@ -158,9 +158,11 @@ class Rig(Recorder):
         end = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > end:
-                raise AssertionError(f"{what} did not happen within {timeout:g} s; last status: "
-                                     f"{self.status[-1:]}; {self._ended()}")
-            self.ros.spin_once(0.02)
+                known = self.ros.node.count_publishers(self.profile.state.topic)
+                raise AssertionError(f"{what} did not happen within {timeout:g} s; last status: {self.status[-1:]}; "
+                                     f"{self.states} states came of {known} publishers; {self._ended()}")
+            self.hear()
+            self.ros.spin_once(0.005)
 
     def spin(self, seconds: float) -> None:
         """Record for ``seconds``."""
@@ -169,7 +171,9 @@ class Rig(Recorder):
 
     def moving(self, speed: float = 0.3) -> float:
         """Record until the robot is measured that fast in [rad/s] or [m/s]; returns when it was."""
-        self.until(lambda: self.speed > speed or self._gone(), what=f"a speed of {speed:g}")
+        heard = len(self.speeds)
+        self.until(lambda: self._gone() or any(fast > speed for _, fast in self.speeds[heard:]),
+                   what=f"a speed of {speed:g}")
         assert not self._gone(), self._ended()
         return time.monotonic()
 
@@ -206,8 +210,11 @@ class Rig(Recorder):
         return bool(self._nodes) and self._nodes[-1].poll() is not None
 
     def _ended(self) -> str:
+        """What became of the last deploy, for a test that fails; one that runs is ended."""
+        if not self._nodes:
+            return "deploy was not started"
         if not self._gone():
-            return "deploy runs"
+            return f"deploy ran: {self.processes.end(self._nodes[-1])[2].strip()}"
         return f"deploy ended with {self._nodes[-1].returncode}: {self._nodes[-1].communicate()[1].strip()}"
 
     # ------------------------------------------------------------------ the judgement
@@ -229,8 +236,9 @@ class Rig(Recorder):
         return Verdict(**found, lost=self.lost)
 
     def close(self) -> None:
-        """Report what is known where the test did not come so far; end a played driver."""
+        """Report what is known where the test did not come so far; end a played driver, and the recorder."""
         if not self._reported:
             self._report(self.state(), None, self.over_bounds() if self._raw_commands else 0.0)
         if self._driver is not None:
             self._driver.close()
+        super().close()

@@ -26,7 +26,7 @@ def test_actions_that_are_no_numbers_are_never_sent(rig, tmp_path):
     """The policy is well until the arm's first joint is at -0.6 rad, and gives NaN from there on."""
     rig.twin()
     rig.deploy(write_hostile(tmp_path / "nan.s2r", hostile_policies.nan_beyond))
-    begin = rig.moving(0.1)
+    begin = rig.begun(0.0)
     rig.reaches("FAULT", begin)
     rig.spin(0.4)
     verdict = rig.verdict(begin)
@@ -62,7 +62,8 @@ def test_an_emergency_stop_is_latched_and_its_release_moves_nothing(rig, reach_b
     assert verdict.state == "FAULT" and verdict.over_bounds == 0.0 and not verdict.resumed
     assert verdict.rest_s is not None and verdict.rest_s < 1.0
     assert "robot_program_running is False" in rig.causes(begin)
-    assert max(speed for t, speed in rig.speeds if t > begin + seconds + 0.02) < 0.1  # the release moves nothing
+    settled = begin + seconds + (0.2 if chatter else 0.02)  # between two presses it may get nearer to its set point
+    assert max(speed for t, speed in rig.speeds if t > settled) < 0.1  # the release moves nothing
     assert not rig.call("activate")[0]  # somebody has to arm it first
     assert rig.end(node)[0] == 1
 
@@ -101,7 +102,7 @@ def test_speed_scaling_to_zero_holds_and_goes_on_without_a_jump(make_rig, reach_
 def test_goals_where_the_arm_must_not_be_are_not_reached(rig, reach_bundle, goal, words):
     rig.twin()
     rig.deploy(reach_bundle, goals=[f"--goal={goal}"])
-    begin = rig.moving(0.1)
+    begin = rig.begun(0.0)
     rig.reaches("FAULT", begin)
     rig.spin(0.4)
     verdict = rig.verdict(begin)

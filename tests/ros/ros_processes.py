@@ -52,6 +52,16 @@ class Processes:
             process.communicate()
 
 
+def forget_ports(domain: int) -> None:
+    """Remove what killed processes left of a domain's shared memory ports: newcomers would wait at their locks.
+
+    Ports of Fast DDS in shared memory are numbered as RTPS numbers those of UDP: 250 a domain, from 7400.
+    """
+    for port in range(7400 + 250 * domain, 7650 + 250 * domain):
+        for name in (f"fastdds_port{port}", f"fastdds_port{port}_el", f"sem.fastdds_port{port}_mutex"):
+            Path("/dev/shm", name).unlink(missing_ok=True)
+
+
 @pytest.fixture
 def domain():
     """A ROS domain that no other test uses on this machine, in whatever process it runs."""
@@ -64,6 +74,7 @@ def domain():
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 continue
+            forget_ports(number)
             yield number
             return
     raise AssertionError("all of a hundred ROS domains are in use by other tests")
