@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from sim2real.errors import BadInputError, DeploymentError, MissingDependencyError
 from sim2real.ros import security
+from sim2real.ros.transport import without_shared_memory
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -164,10 +165,11 @@ class RosContext:
         self.context = self.rclpy.Context()
         options = ["--ros-args", *arguments] if arguments else []
         try:
-            # rclpy's own handlers would shut the context down before the last command is out
-            self.rclpy.init(args=options, context=self.context, domain_id=domain_id,
-                            signal_handler_options=signals.SignalHandlerOptions.NO)
-            self.node: Node = self.rclpy.create_node(name, context=self.context)
+            with without_shared_memory(os.environ, self.rclpy.get_rmw_implementation_identifier()):
+                # rclpy's own handlers would shut the context down before the last command is out
+                self.rclpy.init(args=options, context=self.context, domain_id=domain_id,
+                                signal_handler_options=signals.SignalHandlerOptions.NO)
+                self.node: Node = self.rclpy.create_node(name, context=self.context)
             if secure:
                 self._require_plugins()
         except Exception as error:
