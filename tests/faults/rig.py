@@ -121,6 +121,7 @@ class Rig(Recorder):
         self.until(lambda: self._gone() or any(row["state"] in ("INACTIVE", "FAULT") for _, row in self.status[told:]),
                    what="a configured node")
         assert not self._gone(), self._ended()
+        self.until(lambda: self.states, what="a state at the recorder")  # which may be found 3 s after the node was
         end = time.monotonic() + 20.0
         while not (armed := self.call("arm"))[0]:
             assert time.monotonic() < end, f"it cannot be armed: {armed[1]}"
