@@ -15,7 +15,8 @@ from collections.abc import Iterator, MutableMapping
 from sim2real.resources import data_path
 
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
-PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # Fast DDS 3; 2
+PROFILE = "FASTDDS_DEFAULT_PROFILES_FILE"
+_OLDER = ("humble", "iron", "jazzy")  # with Fast DDS 2, where this was not tried
 
 
 @contextlib.contextmanager
@@ -23,24 +24,21 @@ def without_shared_memory(environment: MutableMapping[str, str], implementation:
     """An environment to make the first participant of this process in; afterwards it is as it was.
 
     Nothing changes where discovery goes beyond this machine, where a profile is given already, and with another
-    middleware than Fast DDS.
+    middleware than Fast DDS 3.
 
     Args:
         environment: ``os.environ``.
         implementation: Name of the middleware, such as "rmw_fastrtps_cpp".
     """
     if (not implementation.startswith("rmw_fastrtps") or environment.get(RANGE) != "LOCALHOST"
-            or environment.get("ROS_DISTRO") == "humble" or any(environment.get(name) for name in PROFILES)):
+            or environment.get("ROS_DISTRO") in _OLDER or environment.get(PROFILE)
+            or environment.get("FASTRTPS_DEFAULT_PROFILES_FILE")):
         yield
         return
-    before = {name: environment.get(name) for name in (RANGE, *PROFILES)}
     environment[RANGE] = "SYSTEM_DEFAULT"  # as good as none: what the profile says counts
-    environment.update(dict.fromkeys(PROFILES, str(data_path("assets") / "fastdds_this_machine.xml")))
+    environment[PROFILE] = str(data_path("assets") / "fastdds_this_machine.xml")
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                del environment[name]
-            else:
-                environment[name] = value
+        environment[RANGE] = "LOCALHOST"
+        environment.pop(PROFILE, None)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sim2real.ros.context import RosContext, message_class
-from sim2real.ros.transport import PROFILES, RANGE, without_shared_memory
+from sim2real.ros.transport import PROFILE, RANGE, without_shared_memory
 
 # A node of somebody else's, without anything of ours: says what comes, and says it on.
 _STRANGER = """
@@ -60,8 +60,8 @@ def spawn(domain, root):
     started = []
 
     def start(script, **variables):
-        process = subprocess.Popen([sys.executable, "-c", script, str(domain)], stdout=subprocess.PIPE, text=True,
-                                   env={**os.environ, "PYTHONPATH": str(root), **variables})
+        process = subprocess.Popen([sys.executable, "-c", script, str(domain)], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, env={**os.environ, "PYTHONPATH": str(root), **variables})
         started.append(process)
         return process
     yield start
@@ -72,12 +72,12 @@ def spawn(domain, root):
 
 def test_a_participant_has_no_shared_memory_and_listens_on_the_loopback_alone(spawn):
     process = spawn(_LISTENER, **{RANGE: "LOCALHOST"})
-    assert process.stdout.readline() == "ready\n"
+    assert process.stdout.readline() == "ready\n"  # the first thing that is said: no warning either
     assert not mapped(process.pid)
     assert udp_addresses(process.pid) == {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("variables", [{RANGE: "SUBNET"}, {RANGE: "LOCALHOST", PROFILES[0]: "mine.xml"}])
+@pytest.mark.parametrize("variables", [{RANGE: "SUBNET"}, {RANGE: "LOCALHOST", PROFILE: "mine.xml"}])
 def test_who_has_said_otherwise_gets_it(variables):
     environment = dict(variables)
     with without_shared_memory(environment, "rmw_fastrtps_cpp"):
@@ -88,13 +88,16 @@ def test_who_has_said_otherwise_gets_it(variables):
 def test_the_environment_is_as_it_was_afterwards():
     environment = {RANGE: "LOCALHOST", "other": "x"}
     with pytest.raises(ZeroDivisionError), without_shared_memory(environment, "rmw_fastrtps_cpp"):
-        assert Path(environment[PROFILES[0]]).is_file() and environment[RANGE] == "SYSTEM_DEFAULT"
+        assert Path(environment[PROFILE]).is_file() and environment[RANGE] == "SYSTEM_DEFAULT"
         raise ZeroDivisionError
     assert environment == {RANGE: "LOCALHOST", "other": "x"}
-    for implementation, distribution in (("rmw_cyclonedds_cpp", "jazzy"), ("rmw_fastrtps_cpp", "humble")):
+    environment = {RANGE: "LOCALHOST", "ROS_DISTRO": "jazzy"}
+    with without_shared_memory(environment, "rmw_fastrtps_cpp"):
+        assert Path(environment[PROFILES[1]]).is_file() and PROFILES[0] not in environment
+    for implementation, distribution in (("rmw_cyclonedds_cpp", "kilted"), ("rmw_fastrtps_cpp", "humble")):
         environment = {RANGE: "LOCALHOST", "ROS_DISTRO": distribution}
         with without_shared_memory(environment, implementation):
-            assert environment[RANGE] == "LOCALHOST" and PROFILES[0] not in environment
+            assert environment[RANGE] == "LOCALHOST" and PROFILE not in environment
 
 
 @pytest.mark.parametrize("range_", ["LOCALHOST", "SUBNET"])
