@@ -110,6 +110,12 @@ class Recorder:
         return self.speeds[-1][1] if self._raw_states else 0.0
 
     @property
+    def positions(self) -> np.ndarray:
+        """The last measured joint positions [rad], shape (J,)."""
+        message = self._deserialize(self._raw_states[-1][1], self._state_kind)
+        return StateReader(self.robot, self.profile).read(message, 0.0).joint_position[0]
+
+    @property
     def states(self) -> int:
         """State messages that came."""
         return len(self._raw_states)

@@ -71,7 +71,7 @@ def test_an_emergency_stop_is_latched_and_its_release_moves_nothing(rig, reach_b
 @pytest.mark.fault(23, "emergency stop")
 def test_without_the_topic_of_the_emergency_stop_nothing_moves(rig, reach_bundle):
     rig.twin({"at": 0.0, "fault": "mute", "topic": "robot_program_running"})
-    node = rig.deploy(reach_bundle, "--wait", "4", arm="flag")
+    node = rig.deploy(reach_bundle, "--wait", "6", arm="flag")
     code, _, err = rig.finished(node)
     verdict = rig.verdict(0.0, rest_s=None)
     assert (code, verdict.state) == (1, "REFUSE") and not rig.samples

@@ -357,7 +357,7 @@ def test_a_drone_in_other_axes_is_not_armed(make_rig, hover_bundle, domain, q_xy
     rig = make_rig("crazyflie")
     driver = PlayedOdometry(rig, domain, q_xyzw, height)
     try:
-        node = rig.deploy(hover_bundle, "--wait", "3", arm="flag")
+        node = rig.deploy(hover_bundle, "--wait", "8", arm="flag")
         code, _, err = rig.finished(node)
     finally:
         driver.close()
@@ -372,7 +372,7 @@ def test_a_real_driver_and_simulation_time(rig, reach_bundle, domain, clock):
     rig.driver(follow=True)  # stamps by the wall clock
     simulation = Simulation(domain) if clock else None
     try:
-        node = deploy_simulated(rig, reach_bundle, "--arm", "--wait", "3", arm=False)
+        node = deploy_simulated(rig, reach_bundle, "--arm", "--wait", "8", arm=False)
         code, _, err = rig.finished(node)
     finally:
         if simulation is not None:

@@ -118,7 +118,7 @@ def test_joints_of_others_in_the_message_change_nothing(rig, reach_bundle):
 ], ids=["nan", "nan-of-one", "empty", "inf-position"])
 def test_velocities_that_the_policy_needs_and_does_not_get(rig, reach_bundle, name, parameters, words):
     rig.twin({"at": 0.0, "fault": name, **parameters})
-    node = rig.deploy(reach_bundle, "--wait", "4", arm="flag")
+    node = rig.deploy(reach_bundle, "--wait", "6", arm="flag")
     code, _, err = rig.finished(node)
     verdict = rig.verdict(0.0, rest_s=None)
     assert (code, verdict.state) == (1, "REFUSE") and not rig.samples
@@ -137,7 +137,7 @@ def test_efforts_that_the_policy_does_not_need(rig, reach_bundle):
 @pytest.mark.fault(8, "degrees instead of radians")
 def test_degrees_are_caught_before_anything_moves(rig, reach_bundle):
     rig.twin({"at": 0.0, "fault": "degrees"})
-    node = rig.deploy(reach_bundle, "--wait", "4", arm="flag")
+    node = rig.deploy(reach_bundle, "--wait", "6", arm="flag")
     code, _, err = rig.finished(node)
     verdict = rig.verdict(0.0, rest_s=None)
     assert (code, verdict.state) == (1, "REFUSE") and not rig.samples
@@ -226,7 +226,7 @@ def test_the_link_from_the_driver_is_gone(rig, reach_bundle, gap, state):
 def test_a_driver_whose_qos_does_not_fit(rig, reach_bundle, kind):
     """It offers its latched topic without keeping it, or wants commands kept for it, which nobody offers."""
     rig.driver(latched=kind != "running", keep_commands=kind == "commands")
-    node = rig.deploy(reach_bundle, "--wait", "3", arm="flag")
+    node = rig.deploy(reach_bundle, "--wait", "6", arm="flag")
     code, _, err = rig.finished(node)
     verdict = rig.verdict(0.0, rest_s=None)
     assert (code, verdict.state) == (1, "REFUSE") and not rig.samples
