@@ -163,7 +163,7 @@ class Envelope:
 
     def _row(self, values: np.ndarray, name: str) -> np.ndarray:
         values = np.asarray(values, float)
-        if values.shape != (self.robot.num_joints,):
+        if values.shape != self._known.shape:
             raise BadInputError(f"envelope: expected {name} of shape ({self.robot.num_joints},), got {values.shape}")
         return values
 

@@ -16,7 +16,7 @@ Row = tuple[float, ...]
 
 def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[bool] | None, q: Sequence[float],
             v: Sequence[float], a: Sequence[float], last_wanted: Sequence[float], last_rate: Sequence[float]
-            ) -> tuple[list[list[float]], bool]:
+            ) -> tuple[np.ndarray, bool]:
     """One step of every channel.
 
     Args:
@@ -27,10 +27,10 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
         last_wanted, last_rate: Of the step before.
 
     Returns:
-        Rows of channels: the aimed velocity, a, v, q, the desired value inside its bounds, its rate; and whether any
+        Rows (6, channels): the aimed velocity, a, v, q, the desired value inside its bounds, its rate; and whether any
         channel comes so near to its position bounds that its way to rest has to be looked at.
     """
-    wants, rates, drifts, errors, distances = [], [], [], [], []
+    ways, distances = [], []
     for (low, high, v_max, _, _, _, _, _, _, aim_per_j, *_), w, q0, v0, a0, w0, r0 in zip(
             constants, wanted, q, v, a, last_wanted, last_rate, strict=True):
         w = low if w < low else high if w > high else w
@@ -48,15 +48,12 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
                 distance -= carried
                 if distance < 0.0:
                     distance = 0.0
-        wants.append(w)
-        rates.append(rate)
-        drifts.append(drift)
-        errors.append(error)
+        ways.append((w, rate, drift, error))
         distances.append(distance)
-    targets, accelerations, velocities, positions, tight = [], [], [], [], False
+    columns, tight = [], False
     for (low, high, v_max, a_max, j_max, aim_a, aim_j23, aim_half_j, aim_offset, _, half_per_j, half_per_a, stop_factor,
-         per_j), root, drift, error, distance, q0, v0, a0, still in zip(
-            constants, np.cbrt(distances).tolist(), drifts, errors, distances, q, v, a, stands or [False] * len(q),
+         per_j), root, (w, rate, drift, error), distance, q0, v0, a0, still in zip(
+            constants, np.cbrt(distances).tolist(), ways, distances, q, v, a, stands or [False] * len(q),
             strict=True):
         planned = root * aim_j23
         planned = (aim_a if planned > aim_a else planned) + 1e-300
@@ -80,8 +77,5 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
         fast = abs(v1) + size * size * half_per_j
         reach = fast * (fast * half_per_a + stop_factor + size * per_j)
         tight = tight or high - q1 < reach or q1 - low < reach
-        targets.append(target)
-        accelerations.append(a1)
-        velocities.append(v1)
-        positions.append(q1)
-    return [targets, accelerations, velocities, positions, wants, rates], tight
+        columns.append((target, a1, v1, q1, w, rate))
+    return np.array(columns).T.copy(), tight

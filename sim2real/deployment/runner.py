@@ -59,6 +59,8 @@ class Runner:
         drone = task.robot.kind == "drone"
         self._fallback = DroneFallback(task.robot, num_robots, task.control_period) if drone else None
         self._all = np.arange(num_robots)
+        zeros = RobotState.zeros(num_robots, task.robot.num_joints)
+        self._shapes = tuple(values.shape for values in vars(zeros).values())
         self._goal = np.zeros((num_robots, task.goal_size))
         self._since = np.full(num_robots, np.nan)  # when the goal began; nan: at the next step
         self._action = np.zeros((num_robots, task.action_size))
@@ -217,8 +219,8 @@ class Runner:
             action, failure = np.asarray(self._policy(observation), float), ""
         except Exception as error:  # onnxruntime's have no common base; whatever it is, the robot has to brake
             action, failure = np.full_like(self._action, np.nan), f"the policy failed: {first_line(error)}"
-        finite = np.isfinite(np.concatenate((action, observation), axis=1)).all(axis=1)
-        if not (fine := fine and bool(finite.all())):
+        if not (fine := fine and math.isfinite(action.sum() + observation.sum())):
+            finite = np.isfinite(action).all(axis=1) & np.isfinite(observation).all(axis=1)
             cause[~finite & (cause == "")] = failure or "the policy's observation or action is not finite"
         if self._plausibility is not None and cause[0] == "" and (wild := self._plausibility.act(action[0], now)):
             self._stop(self._all, wild)
@@ -285,13 +287,9 @@ class Runner:
         return self._envelope.drone(state.position[0], state.quaternion[0], state.linear_velocity[0])
 
     def _check_state(self, state: RobotState) -> None:
-        n, joints = self.num_robots, self._task.robot.num_joints
-        for name, size in (("joint_position", joints), ("joint_velocity", joints), ("position", 3), ("quaternion", 4),
-                           ("linear_velocity", 3), ("angular_velocity", 3)):
-            shape = np.shape(getattr(state, name))
-            if shape != (n, size):
-                raise DeploymentError(f"state of {self._task.robot.name}: expected {name} of shape {(n, size)}, "
-                                      f"got {shape}")
-        if np.shape(state.time) != (n,):
-            raise DeploymentError(f"state of {self._task.robot.name}: expected time of shape {(n,)}, "
-                                  f"got {np.shape(state.time)}")
+        if tuple(np.shape(values) for values in vars(state).values()) == self._shapes:
+            return
+        for (name, values), expected in zip(vars(state).items(), self._shapes, strict=True):
+            if np.shape(values) != expected:
+                raise DeploymentError(f"state of {self._task.robot.name}: expected {name} of shape {expected}, "
+                                      f"got {np.shape(values)}")

@@ -154,7 +154,7 @@ class CommandFilter:
         """The same, of one or a few robots."""
         rows, tight = advance(self._rows, wanted.tolist(), None if still is None else still.tolist(), self._q.tolist(),
                               self._v.tolist(), self._a.tolist(), self._wanted.tolist(), self._wanted_rate.tolist())
-        target, a, v, q, self._wanted, self._wanted_rate = np.array(rows)
+        target, a, v, q, self._wanted, self._wanted_rate = rows
         return target, a, v, q, tight
 
     def _near_end(self, a: np.ndarray, v: np.ndarray, q: np.ndarray) -> np.ndarray:
