@@ -121,30 +121,35 @@ def goals(tmp_path):
 
 @pytest.fixture
 def heard(ros):
-    return Recorder(ros)
+    recorder = Recorder(ros)
+    yield recorder
+    recorder.close()
 
 
 @pytest.fixture
-def wait(ros):
+def wait(ros, heard):
     def until(condition, launched, timeout=60.0):
         end = time.monotonic() + timeout
         while not condition():
             assert time.monotonic() < end and launched.process.poll() is None, launched.output
-            ros.spin_once(0.02)
+            heard.hear()
+            ros.spin_once(0.005)
     return until
 
 
 @pytest.fixture
-def ended(ros):
+def ended(heard):
     """Listen until a launch has ended, and a moment longer; its exit code."""
     def until(launched, timeout=60.0):
         end = time.monotonic() + timeout
         while launched.process.poll() is None or launched.children():
             assert time.monotonic() < end, launched.output
-            ros.spin_once(0.02)
-        end = time.monotonic() + 0.5
+            heard.hear()
+            heard.ros.spin_once(0.005)
+        end = time.monotonic() + 0.3
         while time.monotonic() < end:
-            ros.spin_once(0.02)
+            heard.ros.spin_once(0.005)
+        heard.hear()
         return launched.process.returncode
     return until
 
