@@ -101,7 +101,8 @@ class Chain:
         All in the base frame, as plain floats: one robot is too little for arrays over robots.
         """
         q = np.asarray(q, float)[self._columns]
-        weights = np.ones((len(q), 1, 4))
+        weights = np.empty((len(q), 1, 4))
+        weights[:, 0, 0] = 1.0
         np.cos(q, out=weights[:, 0, 1])
         np.sin(q, out=weights[:, 0, 2])
         weights[:, 0, 3] = q

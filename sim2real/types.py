@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
@@ -71,9 +72,15 @@ class RobotState:
 
     def is_finite(self) -> np.ndarray:
         """Which robots have only finite numbers, shape (n,)."""
-        everything = np.concatenate((self.time[:, None], self.joint_position, self.joint_velocity, self.position,
-                                     self.quaternion, self.linear_velocity, self.angular_velocity), axis=1)
-        return np.isfinite(everything).all(axis=1)
+        return np.isfinite(self._everything()).all(axis=1)
+
+    def adds_up(self) -> bool:
+        """Whether the sum of all numbers is finite, and so all of them are; one question instead of one a robot."""
+        return math.isfinite(self._everything().sum())
+
+    def _everything(self) -> np.ndarray:
+        return np.concatenate((self.time[:, None], self.joint_position, self.joint_velocity, self.position,
+                               self.quaternion, self.linear_velocity, self.angular_velocity), axis=1)
 
 
 @lru_cache(maxsize=8)

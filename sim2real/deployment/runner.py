@@ -63,6 +63,7 @@ class Runner:
         self._shapes = tuple(values.shape for values in vars(zeros).values())
         self._goal = np.zeros((num_robots, task.goal_size))
         self._since = np.full(num_robots, np.nan)  # when the goal began; nan: at the next step
+        self._beginning = True  # whether any of these, or of ``_good``, is nan
         self._action = np.zeros((num_robots, task.action_size))
         # masks of all and of none, told by their identity: one robot's step has no time to ask whether all is well
         self._everyone, self._nobody = np.ones(num_robots, bool), np.zeros(num_robots, bool)
@@ -124,7 +125,7 @@ class Runner:
             raise DeploymentError(f"goal of task {self._task.name}: expected {size} finite numbers for each of "
                                   f"{len(ids)} robots, got shape {goal.shape}")
         self._goal[ids] = goal
-        self._since[ids] = np.nan
+        self._since[ids], self._beginning = np.nan, True
 
     def stop(self, cause: str, ids: np.ndarray | None = None) -> None:
         """Latch STOP for the robots ``ids`` (None: all): from the next step they brake to rest, or come down."""
@@ -194,16 +195,17 @@ class Runner:
         """Why each robot's state cannot be used ("" if it can), its age, and whether it can: ``_everyone`` if all."""
         age = now - np.asarray(state.time, float)
         cause = self._no_cause.copy()
-        finite, usable = state.is_finite(), self._everyone
-        if not (finite & (np.abs(age) <= self.hold_age)).all():
+        usable = self._everyone
+        if not (state.adds_up() and np.abs(age).max() <= self.hold_age):
             cause[~(age <= self.hold_age)] = f"the state is older than {1e3 * self.hold_age:g} ms"
             cause[age < -self.hold_age] = "the state is stamped in the future"
-            cause[~finite] = "the state is not finite"
+            cause[~state.is_finite()] = "the state is not finite"
             usable = cause == ""
         if now < self._now:
             self._stop(self._all, "the clock went back")
         self._now = max(now, self._now)
-        self._good[np.isnan(self._good)] = now
+        if self._beginning:
+            self._good[np.isnan(self._good)] = now
         return cause, age, usable
 
     def _drive(self, now: float, cause: np.ndarray, fine: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -211,7 +213,9 @@ class Runner:
 
         Adds to ``cause`` where its numbers cannot be used; ``fine``: there are no causes yet.
         """
-        self._since[np.isnan(self._since)] = now
+        if self._beginning:
+            self._since[np.isnan(self._since)] = now
+            self._beginning = False
         context = Context(self._state, self._goal, now - self._since, self._filter.command, self._filter.velocity,
                           self._action, single=self._envelope is not None)
         observation = self._observe(context)

@@ -10,6 +10,8 @@ price is a fixed delay: it passes each set point about 1.5 periods after one tha
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from sim2real.errors import BadInputError
@@ -84,7 +86,7 @@ class CommandStream:
             BadInputError: It is not finite, or the ticks of the last one are not over.
         """
         set_point = np.asarray(set_point, float)
-        if not self.due or not np.isfinite(set_point).all():
+        if not self.due or not math.isfinite(set_point.sum()):
             raise BadInputError(f"expected a finite set point after {self.ticks} ticks, got {set_point.tolist()} "
                                 f"after {self._count}")
         self._points = np.concatenate([self._points[1:], set_point[None]])

@@ -102,7 +102,7 @@ class ControlLoop:
                 self.note = realtime(self._priority)
             self._run()
         except Exception as error:  # told by the node
-            self.failure = error
+            self.failure, self.fault = error, self.fault or f"the control loop failed: {error}"
 
     def _run(self) -> None:
         deadlines = self.figures.deadlines = Deadlines(self._drive.stream.tick_period)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from sim2real.cli.deploy import collect_goals, summary, table
+from sim2real.deployment.limits import CommandLimits
 from sim2real.errors import BadInputError
+from sim2real.robots import load_robot
+from sim2real.ros.figures import Figures
 from sim2real.tasks import load_task
 from tests.deployment.tiny_policy import build
 
@@ -40,11 +43,14 @@ def test_bad_goals(values):
 
 
 def test_summary_and_table_agree():
-    figures = types.SimpleNamespace(commands=100, violations=0, worst_age=0.0123, latency_us=lambda q: 400.0 * q,
-                                    late_us=lambda q: 100.0 * q, skipped=2)
+    figures = Figures(CommandLimits.from_robot(load_robot("ur5e")), 0.002)
+    for latency, age in ((100e-6, 0.005), (200e-6, 0.0123), (400e-6, 0.001)):
+        figures.latency.add(latency)
+        figures.ages.add(age)
+        figures.command(np.zeros(6), 0.0)
     goals = types.SimpleNamespace(goals=3, reached=2)
     row = summary(types.SimpleNamespace(figures=figures), goals)
-    assert row["goals"] == 3 and row["reached"] == 2 and row["limit_violations"] == 0
+    assert row["goals"] == 3 and row["commands"] == 3 and row["reached"] == 2 and row["limit_violations"] == 0
     text = table(row, [0.002, 0.03])
     assert "reached 2 of 3 goals, errors 2.0, 30.0 mm" in text and "12.3 ms" in text and "median 200 us" in text
 

@@ -58,3 +58,11 @@ def test_states_that_never_agree_are_a_fault_and_nothing_is_sent(bundle):
     loop.join()
     assert not sent and loop.failure is None
     assert "contradict each other" in loop.fault and "elbow_joint jumped by" in loop.fault
+
+
+def test_a_failure_of_the_loop_itself_is_a_fault(bundle):
+    loop, _ = loop_on(bundle, lambda t: False)
+    loop._publish = lambda command, before: 1 / 0
+    loop.start()
+    loop.join()
+    assert isinstance(loop.failure, ZeroDivisionError) and loop.fault == "the control loop failed: division by zero"
