@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from benchmarks.soak_steps import Sample, sample
@@ -21,6 +22,7 @@ from tests.ros.ros_processes import Processes
 
 _SETTLE = 1.0  # [s] after a freeze's end in which it may still be noticed: a busy machine tells late
 _ACTIVATE = 3  # lifecycle_msgs/Transition
+_GOALS = 5000  # for hours
 _RESTART = 30.0  # [s] in which a stopped node has to be active again
 
 
@@ -44,14 +46,24 @@ class Soak:
         self._processes = Processes(domain, folder)
         self._status: list[tuple[float, str, str]] = []
         self._first_command, self._commands, self._revived = float("nan"), 0, 0
+        self._other_faults: set[str] = set()
         self._listen(robot)
         start = self._processes.start
         self._nodes: dict[str, subprocess.Popen] = {
             "twin": start("twin", robot, "--engine", "mujoco", "--nominal", "--json",
                           *(["--faults", file] if faults else [])),
             "guard": start("guard", "--robot", robot),
-            "deploy": start("deploy", bundle, "--robot", robot, "--sample", "20000", "--require-guard", "--wait", "60",
-                            "--json", "--log", folder / "run.mcap", "--log-size", "16")}
+            # parts of 4 MiB: one fills within the warm-up, and with it the index that the recorder keeps of a part
+            "deploy": start("deploy", bundle, "--robot", robot, "--goals", self._draw_goals(), "--require-guard",
+                            "--wait", "60", "--json", "--log", folder / "run.mcap", "--log-size", "4")}
+
+    def _draw_goals(self) -> Path:
+        """Goals in front of the arm: near its own column or the ground the envelope stops it, again and again."""
+        low, high = np.array([0.3, -0.4, 0.25]), np.array([0.5, 0.4, 0.5])
+        goals = low + (high - low) * np.random.default_rng(0).random((_GOALS, 3))
+        path = self._folder / "goals.yaml"
+        path.write_text(json.dumps(goals.round(3).tolist()))
+        return path
 
     def run(self, seconds: float) -> tuple[dict, dict[str, list[Sample]]]:
         """Drive for ``seconds``; what came of it, and samples by process.
@@ -105,7 +117,8 @@ class Soak:
         return {"missed": len(missed) + max(len(self._faults) - begun, 0), "begun": begun, "stops": self._revived - 1,
                 "commands": self._commands, "goals": policy.get("goals"), "reached": policy.get("reached"),
                 "limit_violations": policy.get("limit_violations"), "skipped": policy.get("skipped"),
-                "other_holds": self._other_holds(), "log_rows_dropped": sum(map(int, policy["log"])),
+                "other_holds": self._other_holds(),
+                "other_faults": sorted(self._other_faults), "log_rows_dropped": sum(map(int, policy["log"])),
                 "log_mib": sum(part.stat().st_size for part in self._folder.glob("run*.mcap")) / 2**20}
 
     def close(self) -> None:
@@ -121,6 +134,8 @@ class Soak:
         def tell(message) -> None:
             row = json.loads(message.data)
             self._status.append((time.monotonic(), row["state"], row["mode"]))
+            if row["state"] == "FAULT" and not self._frozen(time.monotonic()):
+                self._other_faults.add(row["cause"])
 
         def count(_) -> None:
             self._commands += 1
