@@ -21,11 +21,20 @@ os.environ.setdefault("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
 
 
 def pytest_collection_modifyitems(items):
-    """Everything below tests/ros/ is a ROS 2 test, and every fault that is injected into nodes."""
+    """Everything below tests/ros/ is a ROS 2 test, and every fault that is injected into nodes.
+
+    Of each of these faults one test is quick, the first of its file that is not marked slow: five seconds each add up.
+    """
+    tried = set()
     for item in items:
         injected = item.path.is_relative_to(ROOT / "tests" / "faults") and "processes" in item.fixturenames
         if injected or item.path.is_relative_to(ROOT / "tests" / "ros"):
             item.add_marker(pytest.mark.ros)
+        fault = item.get_closest_marker("fault")
+        if injected and fault is not None and item.get_closest_marker("slow") is None:
+            if fault.args[0] in tried:
+                item.add_marker(pytest.mark.slow)
+            tried.add(fault.args[0])
 
 
 @functools.cache
