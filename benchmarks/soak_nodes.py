@@ -9,10 +9,9 @@ import subprocess
 import time
 from pathlib import Path
 
-import numpy as np
 import yaml
 
-from benchmarks.soak_steps import Sample, sample
+from benchmarks.soak_steps import Sample, draw_goals, sample
 from benchmarks.survival import recorder_of
 from sim2real.errors import DeploymentError
 from sim2real.robots import load_robot
@@ -22,7 +21,6 @@ from tests.ros.ros_processes import Processes
 
 _SETTLE = 1.0  # [s] after a freeze's end in which it may still be noticed: a busy machine tells late
 _ACTIVATE = 3  # lifecycle_msgs/Transition
-_GOALS = 5000  # for hours
 _RESTART = 30.0  # [s] in which a stopped node has to be active again
 
 
@@ -39,7 +37,8 @@ class Soak:
 
     def __init__(self, folder: Path, robot: Path, bundle: Path, faults: list[tuple[float, float]], domain: int):
         self._faults, self._folder = faults, folder
-        file = folder / "faults.yaml"
+        file, goals = folder / "faults.yaml", folder / "goals.yaml"
+        goals.write_text(json.dumps(draw_goals().tolist()))
         file.write_text(yaml.safe_dump([{"since": "command", "at": at, "for": duration, "fault": "freeze"}
                                         for at, duration in faults]) or "[]")
         self._ros = RosContext("soak", [], domain)
@@ -54,16 +53,8 @@ class Soak:
                           *(["--faults", file] if faults else [])),
             "guard": start("guard", "--robot", robot),
             # parts of 4 MiB: one fills within the warm-up, and with it the index that the recorder keeps of a part
-            "deploy": start("deploy", bundle, "--robot", robot, "--goals", self._draw_goals(), "--require-guard",
+            "deploy": start("deploy", bundle, "--robot", robot, "--goals", goals, "--require-guard",
                             "--wait", "60", "--json", "--log", folder / "run.mcap", "--log-size", "4")}
-
-    def _draw_goals(self) -> Path:
-        """Goals in front of the arm: near its own column or the ground the envelope stops it, again and again."""
-        low, high = np.array([0.3, -0.4, 0.25]), np.array([0.5, 0.4, 0.5])
-        goals = low + (high - low) * np.random.default_rng(0).random((_GOALS, 3))
-        path = self._folder / "goals.yaml"
-        path.write_text(json.dumps(goals.round(3).tolist()))
-        return path
 
     def run(self, seconds: float) -> tuple[dict, dict[str, list[Sample]]]:
         """Drive for ``seconds``; what came of it, and samples by process.
