@@ -16,7 +16,7 @@ from sim2real.ros.ordering import InOrder
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.types import RobotState
 
-_UNKNOWN = "_NODE_NAME_UNKNOWN_"  # what ROS calls a node whose publisher was discovered before itself
+UNNAMED = "_NODE_NAME_UNKNOWN_"  # what ROS calls a node whose publisher was discovered before itself
 _KEPT = 32  # receptions that tell a rate
 
 
@@ -116,7 +116,7 @@ class DriverLink:
         found = {bytes(info.endpoint_gid): info.node_name
                  for info in node.get_publishers_info_by_topic(self._command.topic)}
         ours = next((gid for gid, name in found.items() if name == node.get_name()), b"")
-        return {gid: "another node" if name == _UNKNOWN else name for gid, name in found.items() if gid != ours}
+        return {gid: "another node" if name == UNNAMED else name for gid, name in found.items() if gid != ours}
 
     @property
     def answered(self) -> bool:

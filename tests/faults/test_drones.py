@@ -90,6 +90,6 @@ def test_heartbeats_leave_with_set_points_or_not_at_all(make_rig, px4, end):
     assert verdict.over_bounds == 0.0 and len(points) > 10
     assert abs(len(beats) - len(points)) <= 1  # a kill may fall between the two
     apart = np.abs(np.array(beats)[:, None] - points[None]).min(axis=1)
-    assert apart.max() < 0.005  # never one without the other, never by two timers
+    assert apart.max() < 0.01  # in one tick of 20 ms: never one without the other, never by two timers
     if end == "killed":
         assert beats[-1] < begin + 0.1 and points[-1] < begin + 0.1

@@ -82,12 +82,14 @@ def test_a_taker_that_goes_stops_it(place, other, wait):
     place.leave(other, place.taker)
     wait(lambda: place.gate.judge()[0], timeout=1.0)  # its name is looked up in the graph, which hears of it later
     action, why = place.gate.judge()
-    assert action == "stop" and "other takes no more commands on /forward_position_controller/commands" in why
+    assert action == "stop" and "takes no more commands on /forward_position_controller/commands" in why
+    assert "other" in why or "whose name was never heard" in why
 
 
 def test_a_tool_that_looks_on_may_go(place, other, domain, wait):
     with RosContext("rosbag2_recorder", [], domain) as tool:
         recording = place.listen(tool)
+        wait(lambda: "rosbag2_recorder" in place.link.listeners().values())  # who leaves unnamed may be the driver
         place.gate.closed()
         assert place.gate.judge() == ("", "")
         place.leave(tool, recording)

@@ -199,8 +199,11 @@ def test_the_example_of_the_documentation_is_a_profile():
 
     import yaml
 
+    from sim2real.ros.sensor_sections import FramesSection
+
     page = (Path(__file__).resolve().parents[2] / "docs" / "ros.md").read_text()
-    (block,) = re.findall(r"```yaml\n(ros:.*?)```", page, re.DOTALL)
+    block, frames = re.findall(r"```yaml\n(ros:.*?)```", page, re.DOTALL)
+    assert FramesSection.model_validate(yaml.safe_load(frames)["ros"]["frames"]).fixed["shelf"].parent == "base_link"
     profile = RosProfile.model_validate(yaml.safe_load(block)["ros"])
     assert profile.joints["elbow"].scale == pytest.approx(0.0174533, rel=1e-5)
     assert profile.command().hold == {"gripper": 0.0}
