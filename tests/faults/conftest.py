@@ -1,4 +1,4 @@
-"""Fixtures of the fault tests: the rig, and policies that need no training."""
+"""Fixtures of the fault tests: the rig, and those that it shares with the tests of ROS 2."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import pytest
 
 from sim2real.deployment.heartbeat import default_folder, robot_key
 from tests.faults.rig import Rig
-from tests.ros.hand_policies import write_policy
-from tests.ros.ros_processes import domain, processes, ros
+from tests.ros.ros_processes import domain, hover_bundle, processes, reach_bundle, ros
 
-__all__ = ["domain", "processes", "ros"]
+__all__ = ["domain", "hover_bundle", "processes", "reach_bundle", "ros"]
 
 
 @pytest.fixture
@@ -33,15 +32,3 @@ def make_rig(processes, ros, tmp_path, fault_row):
 def rig(make_rig) -> Rig:
     """A UR5e at its forward_position interface."""
     return make_rig()
-
-
-@pytest.fixture(scope="session")
-def reach_bundle(tmp_path_factory):
-    """A UR5e's hand-written reach policy."""
-    return write_policy(tmp_path_factory.mktemp("bundle") / "reach.s2r", "ur5e", "reach")
-
-
-@pytest.fixture(scope="session")
-def hover_bundle(tmp_path_factory):
-    """A Crazyflie's hand-written hover policy."""
-    return write_policy(tmp_path_factory.mktemp("bundle") / "hover.s2r", "crazyflie", "hover")

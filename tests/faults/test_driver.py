@@ -6,19 +6,10 @@ import numpy as np
 import pytest
 
 from tests.faults import hostile_policies
+from tests.faults.entries import fault, slow
 from tests.faults.hostile_policies import write_hostile
 
 RUNNING, SCALING = "/io_and_status_controller/robot_program_running", "/speed_scaling_state_broadcaster/speed_scaling"
-
-
-def slow(*values):
-    """A variant that `make test-slow` runs."""
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
-def fault(name, at=0.8, **parameters):
-    """An entry of a faults file, that long after the first command."""
-    return {"since": "command", "at": at, "fault": name, **parameters}
 
 
 @pytest.mark.fault(10, "NaN action")
@@ -53,7 +44,7 @@ def test_policies_that_jump_stay_inside_every_bound(rig, tmp_path, make):
 @pytest.mark.fault(23, "emergency stop")
 @pytest.mark.parametrize(("chatter", "seconds"), [(0.0, 1.0), slow(0.03, 0.6)], ids=["pressed", "chattering"])
 def test_an_emergency_stop_is_latched_and_its_release_moves_nothing(rig, reach_bundle, chatter, seconds):
-    rig.twin(fault("e_stop", **{"for": seconds}, chatter=chatter))
+    rig.twin(fault("e_stop", 0.8, **{"for": seconds}, chatter=chatter))
     node = rig.deploy(reach_bundle)
     rig.after(0.8, seconds + 0.6)
     begin = rig.begun(0.8)
@@ -82,7 +73,7 @@ def test_without_the_topic_of_the_emergency_stop_nothing_moves(rig, reach_bundle
 @pytest.mark.parametrize("interface", ["forward_position", slow("joint_trajectory")])
 def test_speed_scaling_to_zero_holds_and_goes_on_without_a_jump(make_rig, reach_bundle, interface):
     rig = make_rig(interface=interface)
-    rig.twin(fault("speed_scaling", **{"for": 0.5}, to=0.0, ramp=0.05))
+    rig.twin(fault("speed_scaling", 0.8, **{"for": 0.5}, to=0.0, ramp=0.05))
     rig.deploy(reach_bundle)
     rig.after(0.8, 0.6)
     begin = rig.begun(0.8)

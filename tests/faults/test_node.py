@@ -16,6 +16,7 @@ import pytest
 
 from sim2real.ros.context import RosContext, message_class
 from tests.faults import judge
+from tests.faults.entries import fault
 from tests.faults.rig import FAR, NODE
 from tests.ros.ros_processes import ROOT
 
@@ -88,7 +89,7 @@ def test_a_policy_that_takes_up_to_ten_periods(rig, reach_bundle, tmp_path):
 
 @pytest.mark.fault(25, "operator or rival takes over")
 def test_a_rival_publisher_stops_it_within_a_tick(rig, reach_bundle):
-    rig.twin({"since": "command", "at": 1.0, "fault": "rival"})
+    rig.twin(fault("rival"))
     rig.deploy(reach_bundle)
     rig.after(1.0, 2.0)
     ours = stream_of(rig)
@@ -125,7 +126,7 @@ def test_a_controller_that_takes_no_more_commands_stops_it(rig, reach_bundle, do
 @pytest.mark.fault(25, "operator or rival takes over")
 def test_an_operator_who_switches_controllers_stops_it(rig, reach_bundle):
     """The twin's controllers keep their subscriptions, as real ones do: what tells is that the joints do not follow."""
-    rig.twin({"since": "command", "at": 1.0, "fault": "switch_controller", "interface": "joint_trajectory"})
+    rig.twin(fault("switch_controller", interface="joint_trajectory"))
     rig.deploy(reach_bundle)
     rig.after(1.0, 2.5)
     verdict = rig.verdict(rig.begun(1.0))

@@ -9,8 +9,8 @@ from sim2real.cli import main
 from sim2real.deployment.tracking import TrackingLimits
 from sim2real.ros.log import read_log
 from tests.faults import judge
+from tests.faults.entries import fault
 from tests.faults.hostile_policies import write_hostile
-from tests.faults.test_states import fault
 from tests.ros.hand_policies import linear_onnx, reach_weight
 
 

@@ -7,17 +7,8 @@ import pytest
 
 from sim2real.ros.messages import set_stamp, stamp_seconds
 from tests.faults import judge
+from tests.faults.entries import fault, slow
 from tests.ros.played_driver import permuted
-
-
-def slow(*values):
-    """A variant that `make test-slow` runs."""
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
-def fault(name, at=1.0, **parameters):
-    """An entry of a faults file, that long after the first command."""
-    return {"since": "command", "at": at, "fault": name, **parameters}
 
 
 @pytest.mark.fault(1, "no joint state ever")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.ros.ros_processes import domain, processes, ros, wait
+from tests.ros.ros_processes import domain, hover_bundle, processes, reach_bundle, ros, wait
 
 sys.path.insert(0, str(Path(__file__).parent))  # for hand_policies, rehearse
 
-__all__ = ["domain", "processes", "ros", "wait"]
+__all__ = ["domain", "hover_bundle", "processes", "reach_bundle", "ros", "wait"]

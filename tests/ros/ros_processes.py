@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ros.hand_policies import write_policy
+
 ROOT = Path(__file__).resolve().parents[2]
 _count = 0
 
@@ -109,3 +111,15 @@ def wait(ros):
 
 
 __all__ = ["Processes", "domain", "processes", "ros", "wait"]
+
+
+@pytest.fixture(scope="session")
+def reach_bundle(tmp_path_factory):
+    """A UR5e's hand-written reach policy."""
+    return write_policy(tmp_path_factory.mktemp("bundle") / "reach.s2r", "ur5e", "reach")
+
+
+@pytest.fixture(scope="session")
+def hover_bundle(tmp_path_factory):
+    """A Crazyflie's hand-written hover policy."""
+    return write_policy(tmp_path_factory.mktemp("bundle") / "hover.s2r", "crazyflie", "hover")

@@ -8,7 +8,6 @@ import time
 
 import numpy as np
 import pytest
-from hand_policies import write_policy
 from played_driver import PlayedDriver
 
 from sim2real.deployment.limits import CommandLimits, count_violations
@@ -17,16 +16,6 @@ from sim2real.ros.context import message_class
 from sim2real.ros.log import read_log
 
 ARRAY, JOINTS = "std_msgs/msg/Float64MultiArray", "sensor_msgs/msg/JointState"
-
-
-@pytest.fixture(scope="module")
-def reach_bundle(tmp_path_factory):
-    return write_policy(tmp_path_factory.mktemp("bundle") / "reach.s2r", "ur5e", "reach")
-
-
-@pytest.fixture(scope="module")
-def hover_bundle(tmp_path_factory):
-    return write_policy(tmp_path_factory.mktemp("bundle") / "hover.s2r", "crazyflie", "hover")
 
 
 def test_reaches_goals_by_trajectories_and_logs_them(processes, tmp_path, reach_bundle):
