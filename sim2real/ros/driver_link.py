@@ -20,6 +20,26 @@ UNNAMED = "_NODE_NAME_UNKNOWN_"  # what ROS calls a node whose publisher was dis
 _KEPT = 32  # receptions that tell a rate
 
 
+def command_publishers(ros: RosContext, command: CommandTopic) -> dict[str, Any]:
+    """Publishers by topic of all messages of a command; optional ones whose package is missing are left out, and told.
+
+    Raises:
+        MissingDependencyError: The package of another message is not installed.
+    """
+    publishers = {}
+    for part in (command, *command.also):
+        try:
+            kind = message_class(part.type)
+        except MissingDependencyError as error:
+            if not part.optional:
+                raise
+            ros.node.get_logger().warning(f"{part.topic} is left out: {error}")
+            continue
+        publishers[part.topic] = ros.node.create_publisher(kind, part.topic, ros.qos(part.qos),
+                                                           event_callbacks=ros.publisher_events(part.topic))
+    return publishers
+
+
 class DriverLink:
     """Listens to a driver's states and publishes commands to it.
 
@@ -56,18 +76,7 @@ class DriverLink:
         # best effort takes what either kind of publisher offers, and never waits for a lost message
         node.create_subscription(message_class(state.type), state.topic, self._receive, self._ros.qos("best_effort"),
                                  event_callbacks=self._ros.subscription_events(state.topic))
-        publishers = {}
-        for part in (self._command, *self._command.also):
-            try:
-                kind = message_class(part.type)
-            except MissingDependencyError as error:
-                if not part.optional:
-                    raise
-                node.get_logger().warning(f"{part.topic} is left out: {error}")
-                continue
-            publishers[part.topic] = node.create_publisher(kind, part.topic, self._ros.qos(part.qos),
-                                                           event_callbacks=self._ros.publisher_events(part.topic))
-        return publishers
+        return command_publishers(self._ros, self._command)
 
     def _receive(self, message: Any) -> None:
         now, stamp = time.monotonic(), stamp_seconds(message.header)

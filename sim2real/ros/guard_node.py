@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from sim2real.deployment.heartbeat import DISARMED, MOVING, TIMEOUT, Heartbeat, Snapshot
-from sim2real.errors import DeploymentError, MissingDependencyError
+from sim2real.errors import DeploymentError
 from sim2real.robots import RobotDescription
 from sim2real.ros.context import RosContext, StopSignal, message_class
+from sim2real.ros.driver_link import command_publishers
 from sim2real.ros.messages import CommandWriter, StateReader
 from sim2real.ros.profiles import CommandTopic, RosProfile
 from sim2real.ros.takeover import ArmTakeOver, DroneTakeOver, take_over
@@ -81,16 +82,7 @@ class GuardNode:
     # ------------------------------------------------------------------ the executor's thread
     def _connect(self) -> None:
         node, state = self._ros.node, self._profile.state
-        self._publishers: dict[str, Any] = {}
-        for part in (self._command, *self._command.also):
-            try:
-                kind = message_class(part.type)
-            except MissingDependencyError as error:
-                if not part.optional:
-                    raise
-                node.get_logger().warning(f"{part.topic} is left out: {error}")
-                continue
-            self._publishers[part.topic] = node.create_publisher(kind, part.topic, self._ros.qos(part.qos))
+        self._publishers = command_publishers(self._ros, self._command)
         node.create_subscription(message_class(state.type), state.topic, self._receive, self._ros.qos("best_effort"),
                                  event_callbacks=self._ros.subscription_events(state.topic))
         self._status = node.create_publisher(message_class("std_msgs/msg/String"), "~/status",
