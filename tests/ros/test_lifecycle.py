@@ -105,14 +105,17 @@ def test_nothing_moves_before_it_is_armed_and_activated_and_again_after(processe
     settled = np.array(operator.states[-1].position) if operator.states else again[0]
     assert np.abs(again[0] - first[-1]).max() < 0.05  # begins where the arm is
     assert settled is not None and count_violations(again[:, None], limits, period) == 0
-    wait(lambda: any(status.name.endswith("control loop") and status.level < b"\x02"  # a busy machine skips ticks
-                     for status in operator.diagnostics))
-    keys = {pair.key for pair in operator.diagnostics[-1].values}
-    assert keys >= {"state", "speed", "commands", "skipped ticks", "states refused", "log rows dropped", "clipped",
-                    *(f"{name} {word} [{unit}]" for word in ("p50", "p99", "max") for name, unit in (
-                        ("period", "ms"), ("latency", "us"), ("lateness", "us"), ("age", "ms")))}
-    figures = {pair.key: pair.value for pair in operator.diagnostics[-1].values}
-    assert 1.5 < float(figures["period p50 [ms]"]) < 4.0  # the driver's rate
+    told = len(operator.diagnostics)  # what comes from here on tells of the second activation
+    def figures():
+        return {pair.key: pair.value for pair in operator.diagnostics[-1].values}
+    wait(lambda: len(operator.diagnostics) > told and np.isfinite(float(figures()["period p50 [ms]"])))
+    assert operator.diagnostics[-1].name.endswith("control loop")
+    assert operator.diagnostics[-1].level < b"\x02"  # a busy machine skips ticks
+    assert figures().keys() >= {
+        "state", "speed", "commands", "skipped ticks", "states refused", "log rows dropped", "clipped",
+        *(f"{name} {word} [{unit}]" for word in ("p50", "p99", "max") for name, unit in (
+            ("period", "ms"), ("latency", "us"), ("lateness", "us"), ("age", "ms")))}
+    assert 1.5 < float(figures()["period p50 [ms]"]) < 4.0  # the driver's rate
     code, _, err = processes.end(node, signal.SIGINT)
     assert code == 0, err
     processes.end(twin)
