@@ -18,10 +18,10 @@ import contextlib
 import gc
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import types
 from pathlib import Path
@@ -119,7 +119,7 @@ def measure_step(path: Path, count: int) -> np.ndarray:
 
 
 def respond(kind: str, path: Path, domain: int) -> None:
-    """The other process: answer every state until killed."""
+    """The other process: answer every state until its standard input is closed."""
     from sim2real.ros.context import RosContext, message_class
     from sim2real.ros.messages import StateReader
     from sim2real.ros.profiles import RosProfile
@@ -144,10 +144,13 @@ def respond(kind: str, path: Path, domain: int) -> None:
         ros.node.create_subscription(message_class(JOINTS), STATES, receive, ros.qos("best_effort"))
         gc.collect()
         gc.freeze()
-        if kind == "echo":
-            ros.rclpy.spin(ros.node, executor=ros.executor())
-        while True:
-            ros.serve(1.0)
+        # rclpy's spin waits where no signal reaches it, and a killed process would stay in the graph for 20 s
+        threading.Thread(target=lambda: (sys.stdin.read(), ros.context.try_shutdown()), daemon=True).start()
+        with contextlib.suppress(ros.rclpy.executors.ExternalShutdownException):
+            if kind == "echo":
+                ros.rclpy.spin(ros.node, executor=ros.executor())
+            while True:
+                ros.serve(1.0)
 
 
 def measure_ros(path: Path, domain: int, count: int, rounds: int) -> dict[str, np.ndarray]:
@@ -167,7 +170,7 @@ def measure_ros(path: Path, domain: int, count: int, rounds: int) -> dict[str, n
             for kind in trips:
                 message.position = robot.home.tolist()
                 other = subprocess.Popen([sys.executable, "-m", "benchmarks.latency", "--respond", kind, str(path),
-                                          str(domain)])
+                                          str(domain)], stdin=subprocess.PIPE)
                 try:
                     while not (states.get_subscription_count() and ros.node.count_publishers(COMMANDS)):
                         ros.spin_once(0.05)
@@ -187,7 +190,7 @@ def measure_ros(path: Path, domain: int, count: int, rounds: int) -> dict[str, n
                                 message.position = answers[0][1]
                         time.sleep(max(begin + robot.control_period - time.perf_counter(), 0.0))
                 finally:
-                    other.send_signal(signal.SIGINT)  # a killed one would stay in the graph for 20 s
+                    other.stdin.close()
                     other.wait()
                 while ros.node.count_publishers(COMMANDS):
                     ros.spin_once(0.05)
