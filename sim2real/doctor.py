@@ -86,6 +86,18 @@ def check_robots() -> Check:
     return Check("robots", "ok", ", ".join(names), essential=True)
 
 
+def check_compiled() -> Check:
+    """The part that is compiled where it can be."""
+    from sim2real.compiled import PURE, one_robot
+
+    if one_robot is not None:
+        return Check("compiled", "ok", "one robot's arithmetic in C")
+    if os.environ.get(PURE):
+        return Check("compiled", "warn", f"switched off by {PURE}", "control steps take half as long again")
+    return Check("compiled", "warn", "no: control steps take half as long again, and say the same",
+                 "install a C compiler and Python's headers (gcc, python3-dev), then sim2real again")
+
+
 def check_cores() -> Check:
     """Cores this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -258,7 +270,8 @@ def run_checks(progress: Callable[[int, str], None] = lambda done, name: None) -
     rows: list[Check] = []
     with ThreadPoolExecutor(max_workers=2) as pool:
         futures = [pool.submit(probe) for probe in probes]
-        local = [check_python(), check_cores(), check_memory(), check_disk(), check_base(), check_robots()]
+        local = [check_python(), check_cores(), check_memory(), check_disk(), check_base(), check_compiled(),
+                 check_robots()]
         for done, future in enumerate(futures, 1):
             rows.append(future.result())
             progress(done, rows[-1].name)

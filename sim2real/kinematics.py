@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import cos, sin
 
 import numpy as np
 
@@ -100,19 +101,21 @@ class Chain:
 
         All in the base frame, as plain floats: one robot is too little for arrays over robots.
         """
-        q = np.asarray(q, float)[self._columns]
-        weights = np.empty((len(q), 1, 4))
-        weights[:, 0, 0] = 1.0
-        np.cos(q, out=weights[:, 0, 1])
-        np.sin(q, out=weights[:, 0, 2])
-        weights[:, 0, 3] = q
-        moved = (weights @ self._transforms).reshape(-1, 4, 4)
-        frames = np.empty((len(q) + 1, 4, 3))
-        frame = _BASE
-        for step, out in zip(moved, frames, strict=False):
-            frame = np.dot(step, frame, out=out)
-        np.dot(self.tool, frame, out=frames[-1])
-        return frames[:-1, 2].tolist(), frames[:, 3].tolist()
+        angles, axes, points = q.tolist(), [], []
+        x, y, z, p = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]
+        for column, prismatic, *fixed in self.table[0].tolist():
+            x, y, z, p = _turned(fixed, x, y, z, p)
+            angle = angles[int(column)]
+            if prismatic:  # the origin moves along z
+                p = [a + angle * b for a, b in zip(p, z, strict=True)]
+            else:
+                c, s = cos(angle), sin(angle)
+                x, y = ([c * a + s * b for a, b in zip(x, y, strict=True)],
+                        [c * b - s * a for a, b in zip(x, y, strict=True)])
+            axes.append(z)
+            points.append(p)
+        points.append(_turned(self.table[1].tolist(), x, y, z, p)[3])
+        return axes, points
 
     def solve_position(self, target: np.ndarray, start: np.ndarray, low: np.ndarray, high: np.ndarray, *,
                        iterations: int = 100, damping: float = 0.03) -> tuple[np.ndarray, np.ndarray]:
@@ -140,18 +143,11 @@ class Chain:
         return slice(run.start, run.stop) if columns == list(run) else columns
 
     @cached_property
-    def _transforms(self) -> np.ndarray:
-        """Each step as a combination of four (4, 4) with the weights 1, cos q, sin q, q: rows are axes and origin."""
-        out = np.zeros((len(self.steps), 4, 4, 4))
-        for step, (one, cosine, sine, way) in zip(self.steps, out, strict=True):
-            fixed = step.fixed.astype(float)
-            if step.prismatic:  # the origin moves along z
-                one[:], way[3] = fixed, fixed[2]
-            else:  # x' = c x + s y, y' = c y - s x
-                one[2:] = fixed[2:]
-                cosine[:2] = fixed[:2]
-                sine[0], sine[1] = fixed[1], -fixed[0]
-        return out.reshape(-1, 4, 16)
+    def table(self) -> tuple[np.ndarray, np.ndarray]:
+        """The chain as numbers: of each step its column of ``q``, whether it is prismatic, and its frame (4, 3) as
+        combinations of the axes before it, shape (steps, 14); the tool's frame, likewise, (12,)."""
+        return (np.array([[step.column, step.prismatic, *step.fixed[:, :3].reshape(-1)] for step in self.steps],
+                         float).reshape(-1, 14), np.ascontiguousarray(self.tool[:, :3], float).reshape(-1))
 
     def _checked(self, q: np.ndarray) -> np.ndarray:
         q = np.asarray(q, self.tool.dtype)
@@ -180,6 +176,15 @@ class Chain:
                 xy += across
         np.dot(self.tool, frame, out=flat[-1])
         return frames
+
+
+def _turned(fixed: list[float], x: list[float], y: list[float], z: list[float], p: list[float]) -> list[list[float]]:
+    """Axes and origin of the frame that ``fixed`` (4, 3) makes of another one's."""
+    xx, xy, xz, yx, yy, yz, zx, zy, zz, px, py, pz = fixed
+    across = list(zip(x, y, z, strict=True))
+    return [[xx * a + xy * b + xz * c for a, b, c in across], [yx * a + yy * b + yz * c for a, b, c in across],
+            [zx * a + zy * b + zz * c for a, b, c in across],
+            [o + (px * a + py * b + pz * c) for o, (a, b, c) in zip(p, across, strict=True)]]
 
 
 def _pose(frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

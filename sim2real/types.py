@@ -70,13 +70,28 @@ class RobotState:
                           self.position.copy(), self.quaternion.copy(), self.linear_velocity.copy(),
                           self.angular_velocity.copy())
 
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Of all arrays, in their order."""
+        return (self.time.shape, self.joint_position.shape, self.joint_velocity.shape, self.position.shape,
+                self.quaternion.shape, self.linear_velocity.shape, self.angular_velocity.shape)
+
+    def misfit(self, shapes: tuple[tuple[int, ...], ...]) -> str:
+        """Which array has another shape than in ``shapes``, "" if none has."""
+        if self.shapes == shapes:
+            return ""
+        return next(f"expected {name} of shape {expected}, got {values.shape}"
+                    for (name, values), expected in zip(vars(self).items(), shapes, strict=True)
+                    if values.shape != expected)
+
     def is_finite(self) -> np.ndarray:
         """Which robots have only finite numbers, shape (n,)."""
         return np.isfinite(self._everything()).all(axis=1)
 
     def adds_up(self) -> bool:
-        """Whether the sum of all numbers is finite, and so all of them are; one question instead of one a robot."""
-        return math.isfinite(self._everything().sum())
+        """Whether the sum of all squares is finite, and so all numbers are; one question instead of one a robot."""
+        everything = self._everything()
+        return math.isfinite(np.vdot(everything, everything))
 
     def _everything(self) -> np.ndarray:
         return np.concatenate((self.time[:, None], self.joint_position, self.joint_velocity, self.position,

@@ -32,7 +32,7 @@ def copy_of_the_tree(folder: Path) -> Path:
             shutil.copy(ROOT / name, folder)
     for name in ("sim2real", "resource", *DATA):
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_data"))
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "_data", "*.so"))
     return folder
 
 
@@ -173,6 +173,25 @@ def test_an_editable_install_gets_the_same_hook(tmp_path):
         assert archive.testzip() is None
         assert not [n for n in archive.namelist() if "_data" in n]
     assert record.count("sim2real.pth,sha256=") == 1
+
+
+@pytest.mark.skipif(not (shutil.which("cc") or shutil.which("gcc")), reason="no C compiler")
+def test_the_wheel_has_what_a_compiler_makes_of_one_robot(members, installed, tmp_path):
+    assert [name for name in members if name.startswith("sim2real/compiled/_one_robot.")]
+    code = "from sim2real.compiled import one_robot; print(one_robot.__file__)"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True,
+                          env=clean_environment(PYTHONPATH=str(installed)))
+    assert done.stdout.startswith(str(installed)) and done.stderr == ""
+
+
+def test_without_a_compiler_everything_else_is_built(tmp_path):
+    tree = copy_of_the_tree(tmp_path / "tree")
+    subprocess.run([sys.executable, "setup.py", "-q", "bdist_wheel", "-d", str(tmp_path)], cwd=tree, check=True,
+                   capture_output=True, env=clean_environment(CC="false"))
+    (built,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        names = set(archive.namelist())
+    assert "sim2real/compiled/__init__.py" in names and not [name for name in names if "_one_robot" in name]
 
 
 def test_constraints_pin_torch_and_every_direct_requirement(wheel):

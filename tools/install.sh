@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what sim2real needs, once; `make` calls it. Usage: tools/install.sh system|venv|colcon
-#   system  Debian/Ubuntu packages: a Python >= 3.11 with venv, and EGL with a software renderer
+#   system  Debian/Ubuntu packages: a Python >= 3.11 with venv, a C compiler, and EGL with a software renderer
 #   venv    .venv with the package (editable) and every extra, at the versions of constraints.txt
 #   colcon  .venv/colcon, apart because colcon brings pytest plugins: for the test that builds the ROS 2 package
 set -eu
@@ -35,15 +35,16 @@ missing_packages() {
         # Debian splits ensurepip from Python: add it to the interpreter that is there, else ask for 3.11
         version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || echo none)
         case $version in
-            3.11) echo "python3 python3-venv" ;;
+            3.11) echo "python3 python3-venv python3-dev gcc libc6-dev" ;;
             3.1[23]) echo "python3 python3-venv python3-dev g++" ;;
-            *) echo "python3.11 python3.11-venv" ;;
+            *) echo "python3.11 python3.11-venv python3.11-dev gcc libc6-dev" ;;
         esac
     }
     python=$(usable_python || true)
-    if [ -n "$python" ] && ! has_pybullet_wheel "$python"; then
-        command -v c++ >/dev/null || echo g++
-        has_headers "$python" || echo python3-dev
+    if [ -n "$python" ]; then
+        command -v cc >/dev/null || echo gcc libc6-dev
+        has_headers "$python" || echo "$("$python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')"
+        if ! has_pybullet_wheel "$python"; then command -v c++ >/dev/null || echo g++; fi
     fi
     libraries=$(/sbin/ldconfig -p 2>/dev/null || true)
     case $libraries in *libEGL.so.1*) ;; *) echo libegl1 ;; esac
@@ -68,7 +69,7 @@ install_system() {
     fi
     say "please install as root: apt-get install $packages"
     usable_python >/dev/null || { say "cannot go on without Python 3.11, 3.12 or 3.13 with venv"; exit 1; }
-    say "going on without: pictures and videos will be missing"
+    say "going on without: pictures and videos may be missing, and control steps take half as long again"
 }
 
 pip_install() {  # quiet; on failure the last error line, the rest is in the log
@@ -83,7 +84,8 @@ build_pybullet() {
 }
 
 install_venv() {
-    fingerprint=$(cat setup.py pyproject.toml constraints.txt tools/install.sh | sha256sum | cut -c1-16)
+    fingerprint=$(cat setup.py pyproject.toml constraints.txt tools/install.sh sim2real/compiled/one_robot.c |
+        sha256sum | cut -c1-16)
     stamp=$venv/.sim2real-installed
     if [ "$(cat $stamp 2>/dev/null)" = "$fingerprint" ]; then touch $stamp; return; fi
     python=$(usable_python) || { say "cannot find Python 3.11, 3.12 or 3.13 with venv"; exit 1; }

@@ -12,9 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim2real.compiled import one_robot
+from sim2real.deployment.braking import stopping_bound
 from sim2real.deployment.enclosing import Capsule
 from sim2real.robot_model import RobotModel, UrdfJoint
 
+_FAR = 1e301  # [rad], [m]: more than is left of any bound, where an infinity times zero would be nan
 Point = tuple[str, np.ndarray]  # a link, and a place in its frame [m]
 
 
@@ -55,6 +58,26 @@ def motion_bounds(model: RobotModel, joint_names: Sequence[str], capsules: Seque
     for joint in ways[tool[0]]:
         fill(-1, joint, _carried(joint, ways, tool))
     return out
+
+
+def surely(motion: np.ndarray, left: np.ndarray, q: np.ndarray, known: np.ndarray, velocity: np.ndarray | None,
+           acceleration: np.ndarray | None, period: float, factors: np.ndarray) -> bool:
+    """Whether a robot breaks none of B bounds for sure, nor does its way to rest.
+
+    Args:
+        motion: How far each joint can move what is bounded, (B, J), of ``motion_bounds`` or like it.
+        left: What each bound had left at the known posture, (B,).
+        q, known: Joint positions, now and there, (J,).
+        velocity, acceleration: Of the joints per second, (J,); None: they stand.
+        period: In whose units the bounds of braking are, in [s].
+        factors: Of braking, ``braking.bound_factors``, (4, J).
+    """
+    if one_robot is not None:
+        return one_robot.surely(motion, left, q, known, velocity, acceleration, period, factors)
+    departure = np.abs(q - known)
+    if velocity is not None and acceleration is not None:
+        departure += stopping_bound(velocity * period, acceleration * period**2, factors)
+    return bool((np.dot(motion, np.minimum(departure, _FAR)) <= left).all())  # nan: no
 
 
 def _carried(joint: UrdfJoint, ways: dict, point: Point) -> float:

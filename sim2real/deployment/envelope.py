@@ -11,7 +11,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from sim2real.deployment.braking import bound_factors, stopping_bound, stopping_extent
+from sim2real.deployment.braking import bound_factors, stopping_extent
+from sim2real.deployment.capsule_motion import surely
 from sim2real.deployment.capsules import GROUND, CapsuleModel
 from sim2real.deployment.envelope_limits import AXES, EnvelopeLimits, margin_limits
 from sim2real.deployment.limits import CommandLimits
@@ -60,7 +61,7 @@ class Envelope:
         velocity = np.minimum(command.velocity * self.period, command.high - command.low)  # in units of one period
         self._braking = np.minimum(command.acceleration * self.period**2, 2.0 * velocity)
         self._jerk = np.minimum(command.jerk * self.period**3, 2.0 * self._braking)
-        self._stopping = bound_factors(self._braking, self._jerk)
+        self._stopping = np.stack(bound_factors(self._braking, self._jerk))
         margin = margin_limits(CommandLimits.from_robot(robot), self.limits.joint_margin)
         # capsules are thicker than shapes: what is nearer than the clearance at home is only held to half of that gap
         home, kept = self.capsules.at_home, self.limits.clearance
@@ -93,17 +94,15 @@ class Envelope:
         jump over anything thicker than it moves in a step: there is room left to stop.
         """
         rows = self._rows(q)
-        departure = np.abs(rows[0] - self._known)
         if velocity is not None:
-            v = self._row(velocity, "velocity") * self.period
-            a = np.zeros_like(v) if acceleration is None else self._row(acceleration, "acceleration") * self.period**2
-            departure += stopping_bound(v, a, self._stopping)
-        if self._surely(departure, self._left):
+            velocity = self._row(velocity, "velocity")
+            acceleration = np.zeros_like(velocity) if acceleration is None else self._row(acceleration, "acceleration")
+        if self._surely(rows[0], self._left, velocity, acceleration):
             return ""
         if velocity is not None:
-            if not (np.isfinite(v).all() and np.isfinite(a).all()):
+            if not (np.isfinite(velocity).all() and np.isfinite(acceleration).all()):
                 return "the velocity or acceleration of the command is not finite"
-            up, down = stopping_extent(v, a, self._braking, self._jerk)
+            up, down = stopping_extent(velocity * self.period, acceleration * self.period**2, self._braking, self._jerk)
             way = np.where(up > -down, up, down)
             rows = rows + self._braking_way(way)
         if not np.isfinite(rows).all():
@@ -126,7 +125,7 @@ class Envelope:
         """Judge measured joint positions ``q`` (J,), less strictly by half of what is kept, and take back what
         ``start`` loosened as far as the robot has come out."""
         rows = self._rows(q)
-        if self._bounds is self._ordinary and self._surely(np.abs(rows[0] - self._known), self._left_measured):
+        if self._bounds is self._ordinary and self._surely(rows[0], self._left_measured):
             return ""
         if not np.isfinite(rows).all():
             return f"measured: {_NOT_FINITE}"
@@ -140,7 +139,8 @@ class Envelope:
     def _hold_to(self, bounds: _Bounds) -> None:
         self._bounds = self._ordinary if bounds.equals(self._ordinary) else bounds
         self._slackened = self._bounds.slackened(*self._lag)
-        self._known, self._left, self._left_measured = np.full(self.robot.num_joints, np.nan), np.zeros(1), np.zeros(1)
+        self._known, nothing = np.full(self.robot.num_joints, np.nan), np.zeros(len(self._motion))
+        self._left, self._left_measured = nothing, nothing
 
     def _look(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gaps and places of the tool, and from now on what the first of ``rows`` has left of every bound."""
@@ -151,10 +151,10 @@ class Envelope:
                                                                                              self._slackened))
         return gaps, tool
 
-    def _surely(self, departure: np.ndarray, left: np.ndarray) -> bool:
-        """Whether joints that are at most ``departure`` (J,) away from the known posture break nothing."""
-        within = np.dot(self._motion, np.minimum(departure, 2.0 * _MUCH)) <= left  # nan: no
-        return bool(within.all())
+    def _surely(self, q: np.ndarray, left: np.ndarray, velocity: np.ndarray | None = None,
+                acceleration: np.ndarray | None = None) -> bool:
+        """Whether the joints at ``q`` (J,), and braking from there, use up nothing of what is ``left``."""
+        return surely(self._motion, left, q, self._known, velocity, acceleration, self.period, self._stopping)
 
     def _rows(self, q: np.ndarray) -> np.ndarray:
         if self.robot.kind != "arm":
@@ -162,7 +162,7 @@ class Envelope:
         return self._row(q, "joint positions")[None]
 
     def _row(self, values: np.ndarray, name: str) -> np.ndarray:
-        values = np.asarray(values, float)
+        values = np.ascontiguousarray(values, float)
         if values.shape != self._known.shape:
             raise BadInputError(f"envelope: expected {name} of shape ({self.robot.num_joints},), got {values.shape}")
         return values

@@ -1,38 +1,48 @@
 """The safety filter's step for one robot, in plain floats: numpy takes longer to be called than to compute so few.
 
-Operation for operation what safety.py and braking.py say for batches, so both give the same bits (a property test
-compares them). Whoever changes one changes both.
+Operation for operation what safety.py and braking.py say for batches, and so does compiled/one_robot.c, which is used
+where it could be built: all give the same bits (property tests compare them). Whoever changes one changes all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import copysign, floor, sqrt
 
 import numpy as np
 
-Row = tuple[float, ...]
+from sim2real.compiled import one_robot
+from sim2real.deployment.braking import cube_root
 
 
-def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[bool] | None, q: Sequence[float],
-            v: Sequence[float], a: Sequence[float], last_wanted: Sequence[float], last_rate: Sequence[float]
-            ) -> tuple[np.ndarray, bool]:
-    """One step of every channel.
+def advance(constants: np.ndarray, wanted: np.ndarray, stands: np.ndarray | None, q: np.ndarray, v: np.ndarray,
+            a: np.ndarray, last_wanted: np.ndarray, last_rate: np.ndarray) -> tuple[np.ndarray, bool]:
+    """One step of n channels; all arrays but ``stands`` are double precision and contiguous.
 
     Args:
-        constants: By channel what ``safety._constants`` gives.
-        wanted: Desired values, finite.
-        stands: Which channels brake to rest wherever that is, None: none.
-        q, v, a: The stream's last value and differences.
-        last_wanted, last_rate: Of the step before.
+        constants: What ``safety._constants`` gives, (14, n).
+        wanted: Desired values, finite, (n,).
+        stands: Which channels brake to rest wherever that is, (n,) booleans; None: none.
+        q, v, a: The stream's last value and differences, (n,).
+        last_wanted, last_rate: Of the step before, (n,).
 
     Returns:
-        Rows (6, channels): the aimed velocity, a, v, q, the desired value inside its bounds, its rate; and whether any
+        Rows (6, n): the aimed velocity, a, v, q, the desired value inside its bounds, its rate; and whether any
         channel comes so near to its position bounds that its way to rest has to be looked at.
     """
+    if one_robot is None:
+        return _advance(constants, wanted, stands, q, v, a, last_wanted, last_rate)
+    rows = np.empty((6, len(wanted)))
+    return rows, one_robot.advance(constants, wanted, stands, q, v, a, last_wanted, last_rate, rows)
+
+
+def _advance(constants: np.ndarray, wanted: np.ndarray, stands: np.ndarray | None, *last: np.ndarray
+             ) -> tuple[np.ndarray, bool]:
+    """The same in Python."""
+    q, v, a, last_wanted, last_rate = (row.tolist() for row in last)
+    rows = constants.T.tolist()
     ways, distances = [], []
     for (low, high, v_max, _, _, _, _, _, _, aim_per_j, *_), w, q0, v0, a0, w0, r0 in zip(
-            constants, wanted, q, v, a, last_wanted, last_rate, strict=True):
+            rows, wanted.tolist(), q, v, a, last_wanted, last_rate, strict=True):
         w = low if w < low else high if w > high else w
         rate = w - w0
         least, most = (r0, 0.0) if r0 < 0.0 else (0.0, r0)
@@ -53,8 +63,8 @@ def advance(constants: Sequence[Row], wanted: Sequence[float], stands: Sequence[
     columns, tight = [], False
     for (low, high, v_max, a_max, j_max, aim_a, aim_j23, aim_half_j, aim_offset, _, half_per_j, half_per_a, stop_factor,
          per_j), root, (w, rate, drift, error), distance, q0, v0, a0, still in zip(
-            constants, np.cbrt(distances).tolist(), ways, distances, q, v, a, stands or [False] * len(q),
-            strict=True):
+            rows, cube_root(np.array(distances)).tolist(), ways, distances, q, v, a,
+            [False] * len(q) if stands is None else stands.tolist(), strict=True):
         planned = root * aim_j23
         planned = (aim_a if planned > aim_a else planned) + 1e-300
         b = planned * aim_half_j + aim_offset

@@ -59,8 +59,7 @@ class Runner:
         drone = task.robot.kind == "drone"
         self._fallback = DroneFallback(task.robot, num_robots, task.control_period) if drone else None
         self._all = np.arange(num_robots)
-        zeros = RobotState.zeros(num_robots, task.robot.num_joints)
-        self._shapes = tuple(values.shape for values in vars(zeros).values())
+        self._shapes = RobotState.zeros(num_robots, task.robot.num_joints).shapes
         self._goal = np.zeros((num_robots, task.goal_size))
         self._since = np.full(num_robots, np.nan)  # when the goal began; nan: at the next step
         self._beginning = True  # whether any of these, or of ``_good``, is nan
@@ -136,6 +135,10 @@ class Runner:
         """Whether each robot's command stream stands still, shape (n,)."""
         return self._filter.at_rest
 
+    def shift(self, offset: np.ndarray, along: np.ndarray) -> np.ndarray:
+        """Move the command streams as ``CommandFilter.shift`` does."""
+        return self._filter.shift(offset, along)
+
     def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
         """The commands for the period that begins at ``now`` [s]; with a reason to ``hold``, all robots brake.
 
@@ -196,7 +199,7 @@ class Runner:
         age = now - np.asarray(state.time, float)
         cause = self._no_cause.copy()
         usable = self._everyone
-        if not (state.adds_up() and np.abs(age).max() <= self.hold_age):
+        if not (state.adds_up() and max(map(abs, age.tolist())) <= self.hold_age):
             cause[~(age <= self.hold_age)] = f"the state is older than {1e3 * self.hold_age:g} ms"
             cause[age < -self.hold_age] = "the state is stamped in the future"
             cause[~state.is_finite()] = "the state is not finite"
@@ -223,15 +226,18 @@ class Runner:
             action, failure = np.asarray(self._policy(observation), float), ""
         except Exception as error:  # onnxruntime's have no common base; whatever it is, the robot has to brake
             action, failure = np.full_like(self._action, np.nan), f"the policy failed: {first_line(error)}"
-        if not (fine := fine and math.isfinite(action.sum() + observation.sum())):
+        # as observations are bounded, the sums of squares are finite where all numbers are, and no huge action is
+        if not (fine := fine and math.isfinite(np.vdot(action, action) + np.vdot(observation, observation))):
             finite = np.isfinite(action).all(axis=1) & np.isfinite(observation).all(axis=1)
             cause[~finite & (cause == "")] = failure or "the policy's observation or action is not finite"
         if self._plausibility is not None and cause[0] == "" and (wild := self._plausibility.act(action[0], now)):
             self._stop(self._all, wild)
         driven = self._everyone if fine and not self._any_stopped else (cause == "") & ~self._stopped
-        clipped = np.minimum(np.maximum(action, -1.0), 1.0)
-        saturated = driven & (clipped != action).any(axis=1)
-        action = clipped if driven is self._everyone else np.where(driven[:, None], clipped, 0.0)
+        saturated = self._nobody
+        if driven is not self._everyone or not np.maximum.reduce(np.abs(action), axis=None) <= 1.0:
+            clipped = np.minimum(np.maximum(action, -1.0), 1.0)
+            saturated = driven & (clipped != action).any(axis=1)
+            action = np.where(driven[:, None], clipped, 0.0)
         self._action, self._fresh = action, self._nobody if driven is self._everyone else ~driven
         desired = self._task.desired(action, context)
         if self.speed < 1.0:
@@ -253,8 +259,7 @@ class Runner:
     def _latch(self, now: float, cause: np.ndarray, age: np.ndarray) -> None:
         """STOP where a state is too old, or a robot could not be driven for as long."""
         late = (age > self.stop_age) | (now - self._good > self.stop_age)
-        new = late & ~self._stopped
-        for i in np.flatnonzero(new):
+        for i in np.flatnonzero(late & ~self._stopped):
             self._stop(self._all[i:i + 1], f"{cause[i]}, for more than {1e3 * self.stop_age:g} ms")
 
     def _stop(self, ids: np.ndarray, cause: str) -> None:
@@ -291,9 +296,5 @@ class Runner:
         return self._envelope.drone(state.position[0], state.quaternion[0], state.linear_velocity[0])
 
     def _check_state(self, state: RobotState) -> None:
-        if tuple(np.shape(values) for values in vars(state).values()) == self._shapes:
-            return
-        for (name, values), expected in zip(vars(state).items(), self._shapes, strict=True):
-            if np.shape(values) != expected:
-                raise DeploymentError(f"state of {self._task.robot.name}: expected {name} of shape {expected}, "
-                                      f"got {np.shape(values)}")
+        if misfit := state.misfit(self._shapes):
+            raise DeploymentError(f"state of {self._task.robot.name}: {misfit}")

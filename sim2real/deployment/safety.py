@@ -11,7 +11,7 @@ from math import isfinite
 
 import numpy as np
 
-from sim2real.deployment.braking import bound_factors, stopping_bound, stopping_extent, velocity_step
+from sim2real.deployment.braking import bound_factors, cube_root, stopping_bound, stopping_extent, velocity_step
 from sim2real.deployment.few_channels import advance
 from sim2real.deployment.limits import CommandLimits, count_violations
 from sim2real.errors import BadInputError
@@ -51,7 +51,7 @@ class CommandFilter:
          self._rest) = constants = np.tile(_constants(limits, self.period), (1, num_robots))
         self._v_min = -self._v_max
         size = num_robots * len(limits)
-        self._rows = [tuple(row) for row in constants[:14].T.tolist()] if size <= _FEW else None
+        self._few = constants[:14] if size <= _FEW else None
         start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
         self._wanted, self._wanted_rate = start.copy(), np.zeros(size)
@@ -112,6 +112,30 @@ class CommandFilter:
         (self._q, self._v, self._a, self._wanted, self._wanted_rate, self._asked, self._braking,
          self.rejected) = snapshot
 
+    def shift(self, offset: np.ndarray, along: np.ndarray) -> np.ndarray:
+        """Move the streams by ``offset`` (n, C), as something else than they led there; rates of change stay the same.
+
+        No further than where ``along`` (k, n, C), which moves with them, and the way to rest are inside the position
+        bounds.
+
+        Returns:
+            What they were moved by, shape (n, C).
+        """
+        offset, along = np.asarray(offset, float), np.asarray(along, float)
+        if offset.shape != self._shape or along.shape[1:] != self._shape or not np.isfinite(offset).all():
+            raise BadInputError(f"filter shift: expected a finite offset of shape {self._shape} and points of the same "
+                                f"shape along, got {offset.tolist()} and points of shape {along.shape[1:]}")
+        offset, along = offset.reshape(-1), along.reshape(len(along), -1)
+        up = stopping_bound(self._v, self._a, self._stopping)
+        down = -up
+        if (np.minimum(self._high - self._q, self._q - self._low) < up + np.abs(offset)).any():  # a closer look
+            up, down = stopping_extent(self._v, self._a, self._a_max, self._j_max)
+        most = self._high - self._slack - np.maximum(self._q + up, along.max(axis=0))
+        least = self._low + self._slack - np.minimum(self._q + down, along.min(axis=0))
+        moved = np.minimum(np.maximum(offset, np.minimum(least, 0.0)), np.maximum(most, 0.0))
+        self._q, self._wanted, self._asked = self._q + moved, self._wanted + moved, self._asked + moved
+        return moved.reshape(self._shape)
+
     def step(self, desired: np.ndarray, hold: np.ndarray | None = None) -> np.ndarray:
         """The next command (n, C): as near to ``desired`` (n, C) as the bounds allow.
 
@@ -123,7 +147,7 @@ class CommandFilter:
             raise BadInputError(f"filter step: expected a desired command of shape {self._shape}, got {desired.shape}")
         wanted = desired.reshape(-1)
         braking = None
-        finite = np.isfinite(wanted).all() if self._rows is None else isfinite(sum(wanted.tolist()))
+        finite = np.isfinite(wanted).all() if self._few is None else isfinite(sum(wanted.tolist()))
         if hold is not None or not finite:
             self.rejected = ~np.isfinite(desired).all(axis=1)
             stopped = self.rejected if hold is None else self.rejected | hold
@@ -132,7 +156,7 @@ class CommandFilter:
         else:
             self.rejected = self._nobody
         still = None if braking is None else braking & np.isnan(self._rest)
-        target, a, v, q, tight = (self._advance if self._rows is None else self._advance_few)(wanted, still)
+        target, a, v, q, tight = (self._advance if self._few is None else self._advance_few)(wanted, still)
         if tight:
             self._keep_inside(np.flatnonzero(self._near_end(a, v, q)), target, a, v, q)
             q = np.minimum(np.maximum(q, self._low), self._high)  # rounding
@@ -152,8 +176,7 @@ class CommandFilter:
 
     def _advance_few(self, wanted: np.ndarray, still: np.ndarray | None) -> tuple:
         """The same, of one or a few robots."""
-        rows, tight = advance(self._rows, wanted.tolist(), None if still is None else still.tolist(), self._q.tolist(),
-                              self._v.tolist(), self._a.tolist(), self._wanted.tolist(), self._wanted_rate.tolist())
+        rows, tight = advance(self._few, wanted, still, self._q, self._v, self._a, self._wanted, self._wanted_rate)
         target, a, v, q, self._wanted, self._wanted_rate = rows
         return target, a, v, q, tight
 
@@ -177,7 +200,7 @@ class CommandFilter:
         carried = x * (np.copysign(1.0, error) * (self._v - drift) + 0.5 * rising * x)
         distance = np.maximum(np.abs(error) - np.maximum(carried, 0.0), 0.0)
         # a shorter way is done with less acceleration; 1e-300: no division of zero by zero
-        a = np.minimum(self._aim_a, np.cbrt(distance) * self._aim_j23) + 1e-300
+        a = np.minimum(self._aim_a, cube_root(distance) * self._aim_j23) + 1e-300
         b = a * self._aim_half_j + self._aim_offset
         twice = 2.0 * distance
         speed = np.minimum(twice / (b + np.sqrt(b * b + twice / a)), distance)

@@ -164,14 +164,18 @@ class CommandWriter:
         self._joints = conversions.JointMap(robot.joint_names, profile.joints)
         self._order = command.joints or self._joints.driver_names
         self._controller = self._joints.controller(self._order, command.hold)
+        self._numbers = make(MULTI_ARRAY) if command.type == MULTI_ARRAY else None
         self._thrust = conversions.ThrustMap(command.thrust, robot.rotors) if command.thrust and robot.rotors else None
 
     def write(self, command: np.ndarray, previous: np.ndarray, stamp: float) -> list[tuple[MessageFields, Any]]:
-        """Messages by their topic, of a command (C,) that follows ``previous`` (C,); all leave in this tick."""
+        """Messages by their topic, of a command (C,) that follows ``previous`` (C,); all leave in this tick.
+
+        A message of numbers alone is the same object every time: to make it takes longer than all else here.
+        """
         topic = self._command
         if self._thrust is not None:
             return [(part, self._fields(part, command, stamp)) for part in self._parts]
-        message = self._make(topic.type)
+        message = self._make(topic.type) if self._numbers is None else self._numbers
         if topic.quantity == "velocity":  # what takes the joints from the one to the other in a period
             rates = (command - previous) / self._period
             message.data = array("d", self._controller.rates(rates))

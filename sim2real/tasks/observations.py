@@ -122,10 +122,11 @@ class ObservationBuilder:
         """The observation of ``context`` (all robots), shape (num_robots, size), float32; histories move on."""
         if len(context) != self.num_robots:
             raise TaskError(f"expected the context of {self.num_robots} robots, got {len(context)}")
-        values, now = self._values(context, slice(None)), self.now
+        values = self._values(context, slice(None))
         if self.num_robots == 1:  # in one go: a copy of few numbers costs less than the slices of many terms
-            np.take(np.concatenate((values, now), axis=1), self._next, axis=1, out=now)
-            return now.copy()
+            self.now = np.concatenate((values, self.now), axis=1).take(self._next, axis=1)
+            return self.now.copy()
+        now = self.now
         for term, columns, fresh in zip(self.terms, self._slices, self._fresh, strict=True):
             start, size = columns.start, term.size
             if term.history > 1:
@@ -140,9 +141,7 @@ class ObservationBuilder:
 
     def _values(self, context: Context, ids: np.ndarray | slice) -> np.ndarray:
         """The terms of one instant side by side: with noise, scaled, clipped, (k, columns)."""
-        values = np.empty((len(context), len(self._scale)), np.float32)
-        for term, columns in zip(self.terms, self._fresh, strict=True):
-            values[:, columns] = term.function(context)
+        values = np.concatenate([term.function(context) for term in self.terms], axis=1, dtype=np.float32)
         if self._noise is not None:
             self._count[ids] += 1
             noise = np.concatenate(self._stream.normal(self._count[ids], ids), axis=1)

@@ -51,7 +51,6 @@ class Reach(Task):
         self._fast = self.chain.astype(np.float32)  # for observations, which are single precision anyway, and rewards
         joints = robot.num_joints
         self._full_step = robot.velocity_limit * self.control_period
-        self._full_steps = self._full_step.tolist()
         self._step = self.increment * self._full_step
         self._lead = self.lead * self._full_step
         self._low, self._high = robot.position_low, robot.position_high
@@ -92,8 +91,8 @@ class Reach(Task):
 
     def _way(self, context: Context) -> np.ndarray:
         if context.single and "way" not in context.cache and self.orientation == "free":
-            context.cache["way"], context.cache["step"] = way_and_step(
-                self.chain, context.state.joint_position[0], context.goal[0], self._full_steps, DAMPING)
+            both = way_and_step(self.chain, context.state.joint_position[0], context.goal[0], self._full_step, DAMPING)
+            context.cache["way"], context.cache["step"] = both[None, :3], both[None, 3:]
         if "way" not in context.cache:
             position, rotation, context.cache["jacobian"] = self._fast.forward_jacobian(context.state.joint_position)
             context.cache["way"] = self._errors(position, rotation, context.goal)

@@ -10,8 +10,8 @@ import pytest
 from sim2real import cli, doctor
 from sim2real.doctor import Check
 
-ROWS = {"Python", "cores", "memory", "disk", "base", "robots", "engine mujoco", "engine pybullet", "engine quadrotor",
-        "rendering (EGL)", "torch", "onnxruntime", "ROS 2"}
+ROWS = {"Python", "cores", "memory", "disk", "base", "compiled", "robots", "engine mujoco", "engine pybullet",
+        "engine quadrotor", "rendering (EGL)", "torch", "onnxruntime", "ROS 2"}
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +52,14 @@ def test_only_something_essential_fails(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "run_checks", lambda progress: [Check("robots", "missing", "none", "reinstall", True)])
     assert cli.main(["doctor", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)[0]["name"] == "robots"
+
+
+@pytest.mark.parametrize("switch, detail", [("1", "switched off"), ("", "no: control steps")])
+def test_what_is_not_compiled_is_told(monkeypatch, switch, detail):
+    monkeypatch.setattr("sim2real.compiled.one_robot", None)
+    monkeypatch.setenv("SIM2REAL_PURE_PYTHON", switch)
+    check = doctor.check_compiled()
+    assert check.status == "warn" and detail in check.detail and check.remedy
 
 
 def test_a_probe_that_crashes_or_hangs_becomes_a_row(tmp_path, monkeypatch):

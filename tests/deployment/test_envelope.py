@@ -166,7 +166,7 @@ def test_who_heeds_it_never_breaks_it(seed, patience):
 def test_what_is_not_worked_out_anew_is_judged_as_if_it_were(seed, name):
     rng, robot = np.random.default_rng(seed), load_robot(name)
     lean, thorough = Envelope(robot), Envelope(robot)
-    thorough._surely = lambda departure, left: False
+    thorough._surely = lambda *_: False
     q = robot.home + rng.normal(size=robot.num_joints) * rng.choice([0.0, 0.5])
     assert lean.start(q) == thorough.start(q)
     velocity = np.zeros(robot.num_joints)
