@@ -124,7 +124,7 @@ def respond(kind: str, path: Path, domain: int) -> None:
     from sim2real.ros.messages import StateReader
     from sim2real.ros.profiles import RosProfile
 
-    with RosContext(f"answers_{kind}", [], domain, events=kind == "ros") as ros:
+    with RosContext(f"answers_{kind}", [], domain, rounds=kind == "ros") as ros:
         publisher = ros.node.create_publisher(message_class(ARRAY), COMMANDS, ros.qos("reliable"))
         if kind == "echo":
             message = message_class(ARRAY)(data=[0.0] * 6)

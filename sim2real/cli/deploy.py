@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
                                            "interface": command.topic}, size=args.log_size << 20)
             stack.callback(recorder.close)
         ros = stack.enter_context(RosContext(f"{NODE}_io", args.ros_args, args.domain_id,
-                                             secure=args.require_security, events=True))
+                                             secure=args.require_security, rounds=True))
         rate = command.rate or 1.0 / bundle.task.control_period
         key = robot_key(robot.name, ros.context.get_domain_id(), ros.node.get_namespace())
         page = stack.enter_context(Heartbeat.create(key, bundle.task.command_size, period=1.0 / rate))

@@ -47,6 +47,7 @@ class ControlLoop:
         watched: The guard's eye on it, or None.
         speed: Share of the policy's speed, 0 to 1, to begin with.
         priority: Ask for SCHED_FIFO of this priority, 0: no.
+        asked: Whether somebody asked for a stop; looked at in every tick, whatever the other threads do.
 
     Attributes:
         speed: Share of the policy's speed that counts from the next decision on.
@@ -60,7 +61,8 @@ class ControlLoop:
                  send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, follow: bool, unlock: bool,
                  figures: Figures, gates: Callable[[], tuple[str, str]] = lambda: ("", ""),
                  recorder: Recorder | None = None, watched: Watched | None = None, speed: float = 1.0,
-                 priority: int = 0):
+                 priority: int = 0, asked: Callable[[], bool] = lambda: False):
+        self._asked = asked
         self._goals, self._latest, self._publish, self._recorder = goals, latest, send, recorder
         self._gates, self.speed, self._paced = gates, speed, 1.0
         self._follow, self._unlock, self._watched, self._priority = follow, unlock, watched, priority
@@ -115,7 +117,7 @@ class ControlLoop:
     def _begin(self, deadlines: Deadlines) -> bool:
         """Wait for a goal, unlock the vehicle, start the runner at rest where the robot is."""
         while (goal := self._goals.resume(time.monotonic())) is None:
-            if self._stop_cause:
+            if self._stop_cause or self._asked():
                 return False
             deadlines.next()
         state = self._settled(deadlines)
@@ -157,6 +159,8 @@ class ControlLoop:
         now = time.monotonic()
         self.figures.lateness.add(now - due)
         self._note_pause(now, deadlines.period)
+        if self._asked():
+            self.stop("asked to stop")
         state, decision, why = None, None, ""
         if self._drive.stream.due:
             state = self._latest()

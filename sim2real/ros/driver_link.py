@@ -87,8 +87,7 @@ class DriverLink:
         except DeploymentError as error:
             self.rejected = str(error)
             self.refused += 1
-            self._ros.node.get_logger().error(self.rejected, throttle_duration_sec=1.0,
-                                              throttle_time_source_type=self._ros.steady)
+            self._ros.complain("states", self.rejected)
             return
         self.stamp = stamp
         self.received.append(now)

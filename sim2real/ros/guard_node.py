@@ -98,8 +98,7 @@ class GuardNode:
         try:
             self._latest = self._reader.read(message, time.monotonic())
         except DeploymentError as error:
-            self._ros.node.get_logger().error(str(error), throttle_duration_sec=1.0,
-                                              throttle_time_source_type=self._ros.steady)
+            self._ros.complain("states", str(error))
 
     def run(self, stop: StopSignal, duration: float | None = None) -> None:
         """Guard until ``stop`` or for ``duration`` [s].

@@ -57,7 +57,7 @@ class ManagedNode:
         self._status = message_class("diagnostic_msgs/msg/DiagnosticStatus")
         self._pair = message_class("diagnostic_msgs/msg/KeyValue")
         self._diagnostics = self.node.create_publisher(self._array, "/diagnostics", ros.qos("reliable", depth=10))
-        self._executor = ros.executor(events=True)
+        self._executor = ros.executor(rounds=True)
         self._executor.add_node(self.node)
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="services", daemon=True)

@@ -106,7 +106,7 @@ class PolicyNode:
         try:
             goal = self._transforms.goal(goal_of_pose(message, task), message.header.frame_id, task)
         except Sim2RealError as error:
-            self._ros.node.get_logger().error(f"goal rejected: {error}")
+            self._ros.complain("goals", f"goal rejected: {error}")
             return
         self._goals.replace(goal)
 
@@ -136,7 +136,8 @@ class PolicyNode:
                                  follow=not self._fast and self._rate * self._period < 1.5,
                                  unlock=self._profile.unlock, figures=self.figures, gates=lambda: gravest(self._gates),
                                  recorder=self._recorder, watched=self._watched, speed=self._settings.speed,
-                                 priority=self._priority)
+                                 priority=self._priority,
+                                 asked=lambda: self._stop is not None and self._stop.is_set)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: the collector need not look at it in the loop
         self._event("active")
@@ -235,9 +236,7 @@ class PolicyNode:
                     return
                 raise DeploymentError(work.refused)
             elif self._running:
-                if stop.is_set:
-                    self._loop.stop("asked to stop")
-                elif duration is not None and time.monotonic() - begun >= duration:
+                if duration is not None and time.monotonic() - begun >= duration:
                     self._loop.stop("the time is over")
             elif self.managed.state == "active":  # the loop has ended by itself
                 work.do(lambda: self.managed.change("deactivate"))

@@ -80,7 +80,7 @@ class Transforms:
                           self._clock(), stamp=stamp_seconds(header), static=static)
         except DeploymentError as error:
             self.rejected = str(error)
-            self._ros.node.get_logger().error(self.rejected, throttle_duration_sec=1.0)
+            self._ros.complain("transforms", self.rejected)
 
     def place(self, goal: FramedGoal) -> np.ndarray:
         """``goal`` (G,) in the base now; raises DeploymentError where its frame is missing or stale."""

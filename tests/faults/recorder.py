@@ -51,6 +51,7 @@ class Recorder:
         self._raw_states: list[tuple[dict, bytes]] = []
         self._samples: list[Sample] = []
         self._speeds: list[tuple[float, float]] = []
+        self._foreign = b""  # the last state's message that cannot be read
         self.status: list[tuple[float, dict]] = []
         self.guard_status: list[tuple[float, dict]] = []
         self._clocks = float(np.median([time.time() - time.monotonic() for _ in range(101)]))
@@ -121,9 +122,12 @@ class Recorder:
         return len(self._raw_states)
 
     def _speed(self, message: bytes) -> float:
+        if message == self._foreign:  # a flood repeats one a million times
+            return float("nan")
         try:
             state = self._state_reader.read(self._deserialize(message, self._state_kind), 0.0)
         except DeploymentError:
+            self._foreign = message
             return float("nan")
         if self.robot.kind == "arm":
             return float(np.abs(state.joint_velocity).max())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,21 +21,28 @@ from tests.ros.ros_processes import ROOT
 BUSY = ("the state is older than", "this machine is overloaded")
 GAP = 0.25  # [s] between two commands at most, whatever goes on beside the loop on two busy cores
 LATE = 20e-3  # [s] of the loop's ticks, 99 of 100: half of the policy's period
-# Publishes messages of a driver that is not ours on our topic, as fast as it goes: a gripper's joint, or 2 000 joints.
+REST, GONE = 1.0, 3.0  # [s] from a stop signal in the middle of a flood
+MORE = 16.0  # [MiB] of memory that a flood costs at most
+# Publishes what is not ours on our topics, as fast as it goes: a gripper's joint, or 2 000 joints, or goals that no arm
+# can reach; and says when so many are sent.
 _FLOOD = """
 import os, sys
 os.nice(19)  # it stands for another computer, which takes no processor time from ours to make its messages
 from sim2real.ros.context import RosContext, message_class
-count, joints = int(sys.argv[1]), int(sys.argv[2])
-with RosContext("gripper", [], int(sys.argv[3])) as ros:
-    kind = message_class("sensor_msgs/msg/JointState")
-    publisher = ros.node.create_publisher(kind, "/joint_states", ros.qos("best_effort", depth=10))
-    message = kind(name=[f"finger_{k}" for k in range(joints)], position=[0.5] * joints, velocity=[0.0] * joints)
+domain, topic, count, joints, ends = int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])
+with RosContext("gripper", [], domain) as ros:
+    kind = message_class("sensor_msgs/msg/JointState" if joints else "geometry_msgs/msg/PoseStamped")
+    publisher = ros.node.create_publisher(kind, topic, ros.qos("best_effort" if joints else "reliable", depth=10))
+    message = kind(name=[f"finger_{k}" for k in range(joints)], position=[0.5] * joints,
+                   velocity=[0.0] * joints) if joints else kind()
+    message.header.frame_id = "" if joints else "the_moon"
     while not publisher.get_subscription_count():
         ros.spin_once(0.05)
     for k in range(count):
         publisher.publish(message)
     print(count, flush=True)
+    while not ends:
+        publisher.publish(message)
 """
 
 
@@ -43,39 +52,63 @@ def gaps(rig, since, until):
     return np.diff(at)
 
 
-def flooded(rig, bundle, count, joints):
-    """Let a foreign publisher send ``count`` messages while the arm moves: when it began, and deploy's process."""
+def flooded(rig, bundle, count, joints=1, topic="/joint_states", ends=False):
+    """Let a foreign publisher send ``count`` messages while the arm moves: when it began, the processes of deploy and
+    of the flood, which goes on until it ``ends``, and by how much deploy's memory has grown in [MiB]."""
     rig.twin()
     node = rig.deploy(bundle, goals=[f"--goal=0.05,{y},0.3" for y in (-0.55, 0.55)] * 40)
     rig.moving()
-    since = time.monotonic()
-    flood = rig.processes.popen([sys.executable, "-c", _FLOOD, str(count), str(joints), str(rig.processes.domain)])
-    code, out, err = rig.finished(flood, 300.0)
-    assert code == 0 and int(out) == count, err
-    return since, node
+    since, before = time.monotonic(), resident(node)
+    flood = rig.processes.popen([sys.executable, "-c", _FLOOD, *map(str, (rig.processes.domain, topic, count, joints,
+                                                                          int(ends)))])
+    rig.until(lambda: select.select([flood.stdout], [], [], 0.0)[0], 300.0, "the end of a flood")
+    out = flood.stdout.readline()
+    assert out and int(out) == count, flood.communicate()[1]
+    return since, node, flood, resident(node) - before
+
+
+def resident(process):
+    """What a process has in memory, in [MiB]."""
+    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+def ended_in_time(rig, node):
+    """Send SIGINT: the robot is at rest and the process gone, whatever still comes: deploy's JSON line."""
+    at = time.monotonic()
+    code, out, err = rig.end(node)
+    gone = time.monotonic() - at
+    rig.spin(0.3)
+    rest = rig.rest_s(at)
+    assert rest is not None and rest < REST and gone < GONE
+    row = json.loads(out)
+    assert row["limit_violations"] == 0 and row["late_p99_us"] < 1e6 * LATE, err
+    return code
 
 
 @pytest.mark.fault(38, "flood of messages, 2 000 joints, foreign publisher")
-@pytest.mark.parametrize("count, joints", [(20_000, 1), (500, 2000)])
-def test_a_foreign_publishers_flood_leaves_the_loop_in_time(rig, reach_bundle, count, joints):
-    since, node = flooded(rig, reach_bundle, count, joints)
+@pytest.mark.parametrize("count, joints, topic", [(20_000, 1, "/joint_states"), (500, 2000, "/joint_states"),
+                                                  (20_000, 0, "/sim2real_policy/goal")])
+def test_a_foreign_publishers_flood_leaves_the_loop_in_time(rig, reach_bundle, count, joints, topic):
+    """And a stop signal that comes in the middle of it is acted on at once."""
+    since, node, flood, grown = flooded(rig, reach_bundle, count, joints, topic)
     untouched(rig, since)
-    code, out, err = rig.end(node)
-    row = json.loads(out)
-    assert code == 0 and row["limit_violations"] == 0 and row["late_p99_us"] < 1e6 * LATE, err
+    assert grown < MORE
+    code = ended_in_time(rig, node)
+    assert flood.poll() is None, "the flood was to go on all the time"
+    flood.kill()
+    assert code == 0 and rig.over_bounds() == 0.0
 
 
 @pytest.mark.slow
 @pytest.mark.fault(38, "flood of messages, 2 000 joints, foreign publisher")
 def test_a_million_foreign_messages_may_stop_it_and_no_more(rig, reach_bundle):
     """They push the driver's own states out of a queue that holds the newest: then it stops, in time and inside."""
-    since, node = flooded(rig, reach_bundle, 1_000_000, 1)
+    since, node, _, grown = flooded(rig, reach_bundle, 1_000_000, ends=True)
     verdict = rig.verdict(since, rest_s=None)
     assert verdict.over_bounds == 0.0 and not verdict.resumed
     assert all(any(word in why for word in BUSY) for why in rig.causes(since).split("; ") if why), rig.causes(since)
-    code, out, err = rig.end(node)  # within half a minute: nothing of the flood is left in a queue
-    row = json.loads(out)
-    assert row["limit_violations"] == 0 and row["late_p99_us"] < 1e6 * LATE, err
+    assert grown < MORE
+    ended_in_time(rig, node)  # nothing of the flood is left in a queue
 
 
 @pytest.mark.fault(38, "flood of messages, 2 000 joints, foreign publisher")

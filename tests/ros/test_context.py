@@ -118,10 +118,10 @@ def test_stop_signals_become_an_event_and_handlers_come_back():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-@pytest.mark.parametrize("events", [False, True])
-def test_serve_takes_all_that_comes_in_its_time(domain, events):
+@pytest.mark.parametrize("rounds", [False, True])
+def test_serve_takes_all_that_comes_in_its_time(domain, rounds):
     string = message_class("std_msgs/msg/String")
-    with RosContext("talker", [], domain) as talker, RosContext("listener", [], domain, events=events) as listener:
+    with RosContext("talker", [], domain) as talker, RosContext("listener", [], domain, rounds=rounds) as listener:
         heard = {"/a": [], "/b": []}
         for topic, into in heard.items():
             listener.node.create_subscription(string, topic, lambda m, into=into: into.append(m.data),
@@ -140,6 +140,14 @@ def test_serve_takes_all_that_comes_in_its_time(domain, events):
         assert heard == {topic: [str(k) for k in range(20)] for topic in heard}
 
 
-def test_logging_at_intervals_does_not_go_by_the_wall_clock(ros, monkeypatch):
-    before = ros.steady.now().nanoseconds
-    assert abs(before - time.monotonic_ns()) < 10**10  # not since 1970
+def test_complaints_are_logged_once_a_second_each_and_cost_next_to_nothing(ros, monkeypatch, capfd):
+    begin = time.monotonic()
+    for number in range(1000):
+        ros.complain("states", f"number {number} is odd")
+    assert time.monotonic() - begin < 0.1  # rclpy's own throttle takes 0.2 s for these
+    ros.complain("goals", "no goal")
+    monkeypatch.setattr(time, "time", lambda: 0.0)  # set back: nothing goes by the wall clock
+    monkeypatch.setattr(time, "monotonic", lambda: begin + 1.5)
+    ros.complain("states", "still odd")
+    said = [line.split("]: ")[1] for line in capfd.readouterr().err.splitlines() if "[ERROR]" in line]
+    assert said == ["number 0 is odd", "no goal", "still odd"]

@@ -21,7 +21,7 @@ def bundle(tmp_path_factory):
     return load_bundle(write_policy(tmp_path_factory.mktemp("bundle") / "reach.s2r", "ur5e", "reach"))
 
 
-def loop_on(bundle, spiked):
+def loop_on(bundle, spiked, goals=(np.array([0.4, 0.1, 0.4]),), **options):
     """A loop whose states, 500 a second, are at home but for the elbow where ``spiked`` says so of their time."""
     sent, begin = [], time.monotonic()
 
@@ -34,9 +34,9 @@ def loop_on(bundle, spiked):
         state.time[:] = stamp
         return state
 
-    loop = ControlLoop(bundle, GoalSequence(bundle.task, [np.array([0.4, 0.1, 0.4])]), latest,
+    loop = ControlLoop(bundle, GoalSequence(bundle.task, list(goals)), latest,
                        lambda command, before: sent.append(command), rate=500.0, follow=False, unlock=False,
-                       figures=Figures(CommandLimits.from_robot(bundle.robot), 0.002))
+                       figures=Figures(CommandLimits.from_robot(bundle.robot), 0.002), **options)
     return loop, sent
 
 
@@ -66,3 +66,24 @@ def test_a_failure_of_the_loop_itself_is_a_fault(bundle):
     loop.start()
     loop.join()
     assert isinstance(loop.failure, ZeroDivisionError) and loop.fault == "the control loop failed: division by zero"
+
+
+def test_it_looks_at_the_stop_signal_itself(bundle):
+    """The thread that takes messages in may be busy with them; nobody calls ``stop`` here."""
+    asked = []
+    loop, sent = loop_on(bundle, lambda t: False, asked=lambda: bool(asked))
+    loop.start()
+    end = time.monotonic() + 5.0
+    while not (sent and np.abs(sent[-1] - sent[0]).max() > 0.02) and time.monotonic() < end:
+        time.sleep(0.005)
+    asked.append(time.monotonic())
+    loop.join()
+    assert time.monotonic() - asked[0] < 1.0 and loop.mode == "STOP" and not loop.fault
+    assert sent[-1] == pytest.approx(sent[-2], abs=1e-9)  # at rest
+
+
+def test_a_loop_that_waits_for_a_goal_ends_when_it_is_asked_to(bundle):
+    loop, sent = loop_on(bundle, lambda t: False, goals=(), asked=lambda: True)
+    loop.start()
+    loop.join()
+    assert not sent and not loop.fault and loop.failure is None
