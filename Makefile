@@ -40,7 +40,7 @@ install: system $(STAMP)  ## Debian packages and .venv
 system:
 	@PYTHON=$(PYTHON) tools/install.sh system
 
-$(STAMP): setup.py pyproject.toml constraints.txt tools/install.sh sim2real/compiled/one_robot.c | system
+$(STAMP): setup.py pyproject.toml constraints.txt tools/install.sh $(wildcard sim2real/compiled/*.[ch]) | system
 	@PYTHON=$(PYTHON) tools/install.sh venv
 
 $(COLCON): | $(STAMP)

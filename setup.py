@@ -47,11 +47,11 @@ def extension() -> Extension:
 
     Its answers are Python's to the last bit, so nothing may be contracted or merged. It says which source it is of.
     """
-    source = f"{NAME}/compiled/one_robot.c"
-    digest = hashlib.sha256((ROOT / source).read_bytes()).hexdigest()
+    sources = [f"{NAME}/compiled/{file}" for file in ("arithmetic.h", "one_robot.c")]
+    digest = hashlib.sha256(b"".join((ROOT / source).read_bytes() for source in sources)).hexdigest()
     strict = [] if sys.platform == "win32" else ["-O2", "-ffp-contract=off", "-fno-builtin-sin", "-fno-builtin-cos"]
-    return Extension(f"{NAME}.compiled._one_robot", [source], define_macros=[("SOURCE", f'"{digest}"')],
-                     extra_compile_args=strict, optional=True)
+    return Extension(f"{NAME}.compiled._one_robot", sources[1:], depends=sources, optional=True,
+                     define_macros=[("SOURCE", f'"{digest}"')], extra_compile_args=strict)
 
 
 def data_files_of(kind: str) -> list[Path]:

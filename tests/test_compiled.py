@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2real import compiled
-from sim2real.deployment import few_channels, safety
+from sim2real.deployment import braking, few_channels, safety
 from sim2real.deployment.capsule_motion import surely
 from sim2real.deployment.limits import CommandLimits
 from sim2real.robots import load_robot
@@ -27,7 +27,8 @@ needed = pytest.mark.skipif(compiled.one_robot is None, reason="no C compiler bu
 
 @needed
 def test_it_is_of_the_source_that_lies_here():
-    assert hashlib.sha256(SOURCE.read_bytes()).hexdigest() == compiled.one_robot.SOURCE
+    everything = b"".join((SOURCE.parent / name).read_bytes() for name in ("arithmetic.h", "one_robot.c"))
+    assert hashlib.sha256(everything).hexdigest() == compiled.one_robot.SOURCE
 
 
 @needed
@@ -44,6 +45,20 @@ def test_the_filter_s_step(seed, name, scale):
         compiled_rows, compiled_tight = few_channels.advance(constants, q + wanted, stands, *last)
         rows, tight = few_channels._advance(constants, q + wanted, stands, *last)
         assert compiled_rows.tobytes() == rows.tobytes() and compiled_tight == tight
+
+
+@needed
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 2**32), st.floats(-9.0, 3.0), st.booleans())
+def test_the_way_to_rest(seed, size, odd):
+    rng = np.random.default_rng(seed)
+    most, jerk = 10.0**rng.uniform(-9.0, 3.0, (2, 12))
+    v, a = rng.normal(size=12) * 10.0**size, rng.uniform(-1.0, 1.0, 12) * most
+    if odd:  # whole numbers of steps, and none
+        most, v, a = np.ceil(most / jerk) * jerk, np.round(v / jerk) * jerk, np.round(a / jerk) * jerk
+    for found, expected in zip(braking.stopping_extent(v, a, most, jerk), braking._stopping_extent(v, a, most, jerk),
+                               strict=True):
+        assert (found == expected).all()
 
 
 @needed
@@ -118,4 +133,4 @@ def test_one_of_another_source_is_not_used(tmp_path):
     assert str(tmp_path) in loaded(tmp_path, "-S")[0]
     (tmp_path / "sim2real" / "compiled" / SOURCE.name).write_text(SOURCE.read_text() + "\n")
     found, said = loaded(tmp_path, "-S")
-    assert found == "None" and "another one_robot.c" in said and "make install" in said
+    assert found == "None" and "built from other sources" in said and "make install" in said

@@ -84,7 +84,7 @@ build_pybullet() {
 }
 
 install_venv() {
-    fingerprint=$(cat setup.py pyproject.toml constraints.txt tools/install.sh sim2real/compiled/one_robot.c |
+    fingerprint=$(cat setup.py pyproject.toml constraints.txt tools/install.sh sim2real/compiled/*.[ch] |
         sha256sum | cut -c1-16)
     stamp=$venv/.sim2real-installed
     if [ "$(cat $stamp 2>/dev/null)" = "$fingerprint" ]; then touch $stamp; return; fi

@@ -1,7 +1,7 @@
 """The arithmetic of one robot in C, where it could be compiled: optional, and to the last bit what Python says.
 
 For one robot numpy takes longer to be called than to compute, so a control step's small loops exist twice: in Python,
-which is what counts, and in one_robot.c, which is used if this module was built from the one_robot.c that lies here.
+which is what counts, and in C, which is used if it was built from the sources that lie here.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def _load() -> ModuleType | None:
         module = importlib.import_module("sim2real.compiled._one_robot")
     except ImportError:
         return None
-    source = Path(__file__).with_name("one_robot.c")  # only in a source tree
-    if source.is_file() and hashlib.sha256(source.read_bytes()).hexdigest() != module.SOURCE:
-        warnings.warn("sim2real/compiled was built from another one_robot.c and is not used: run `make install`, or "
-                      "`pip install -e .` again", stacklevel=2)
+    sources = sorted(Path(__file__).parent.glob("*.[ch]"))  # only in a source tree
+    if sources and hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest() != module.SOURCE:
+        warnings.warn("sim2real.compiled was built from other sources than lie there, and is not used: run `make "
+                      "install`, or `pip install -e .` again", stacklevel=2)
         return None
     return module
 

@@ -16,6 +16,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim2real.compiled import one_robot
+
+FEW = 24  # channels up to which code for one robot is faster than arrays
 _THIRD = 715094163 << 32  # two thirds of the exponent's bias, and what brings the start nearest
 
 
@@ -50,6 +53,16 @@ def stopping_extent(velocity: np.ndarray, acceleration: np.ndarray, max_accelera
 
     The way has three phases: n1 steps of full jerk, n2 steps at full deceleration, then the final ramp.
     """
+    if one_robot is not None and velocity.ndim == 1 and len(velocity) <= FEW:
+        out = np.empty((2, len(velocity)))
+        one_robot.stopping_extent(velocity, acceleration, max_acceleration, jerk, out)
+        return out[0], out[1]
+    return _stopping_extent(velocity, acceleration, max_acceleration, jerk)
+
+
+def _stopping_extent(velocity: np.ndarray, acceleration: np.ndarray, max_acceleration: np.ndarray,
+                     jerk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same in Python."""
     v_end = velocity + np.copysign(ramp_change(np.abs(acceleration), jerk), acceleration)
     side = np.where(v_end < 0.0, -1.0, 1.0)  # by symmetry, let the velocity at the end of the ramp be positive
     v, alpha = side * velocity / jerk, side * acceleration / jerk  # in units of the jerk step

@@ -1,6 +1,6 @@
 """The safety filter's step for one robot, in plain floats: numpy takes longer to be called than to compute so few.
 
-Operation for operation what safety.py and braking.py say for batches, and so does compiled/one_robot.c, which is used
+Operation for operation what safety.py and braking.py say for batches, and so does compiled/arithmetic.h, which is used
 where it could be built: all give the same bits (property tests compare them). Whoever changes one changes all.
 """
 

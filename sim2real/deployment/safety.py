@@ -11,7 +11,14 @@ from math import isfinite
 
 import numpy as np
 
-from sim2real.deployment.braking import bound_factors, cube_root, stopping_bound, stopping_extent, velocity_step
+from sim2real.deployment.braking import (
+    FEW,
+    bound_factors,
+    cube_root,
+    stopping_bound,
+    stopping_extent,
+    velocity_step,
+)
 from sim2real.deployment.few_channels import advance
 from sim2real.deployment.limits import CommandLimits, count_violations
 from sim2real.errors import BadInputError
@@ -22,7 +29,6 @@ _NEVER = 1e150  # stands for an absent bound where an infinity would make inf - 
 # the aim plans with this part of the jerk bound, so that following its plan leaves some for corrections
 _PLANNED_JERK = 0.7
 _FRACTIONS = np.arange(1, 9)[:, None] / 8.0
-_FEW = 24  # channels up to which plain floats are faster than arrays
 
 
 class CommandFilter:
@@ -51,7 +57,7 @@ class CommandFilter:
          self._rest) = constants = np.tile(_constants(limits, self.period), (1, num_robots))
         self._v_min = -self._v_max
         size = num_robots * len(limits)
-        self._few = constants[:14] if size <= _FEW else None
+        self._few = constants[:14] if size <= FEW else None
         start = np.clip(np.where(np.isnan(self._rest), 0.0, self._rest), self._low, self._high)
         self._q, self._v, self._a = start, np.zeros(size), np.zeros(size)
         self._wanted, self._wanted_rate = start.copy(), np.zeros(size)

@@ -1,5 +1,5 @@
 """Reach's view of one robot, in plain floats: what ``reach`` computes with arrays over robots, in a fifth of the time,
-and in C in a hundredth (compiled/one_robot.c, the same bits).
+and in C in a hundredth (compiled/arithmetic.h, the same bits).
 
 Arrays and floats are compared in a test, to single precision, which is what observations have.
 """
