@@ -21,7 +21,7 @@ from sim2real.types import RobotState
 Row = tuple[str, dict[str, Any]]  # topic and content, for ``Recorder.put``
 
 NEW = "new"  # the call that makes a drive
-CALLS = frozenset({NEW, "start", "stop", "step", "tick", "set_speed"})  # what a log may name; no other is ever made
+CALLS = frozenset({NEW, "start", "stop", "step", "tick", "set_speed", "rebase"})  # what a log may name, and no other
 _RESULTS = ("set_point", "command")  # names of what a step and a tick give
 _UNFIT = (Sim2RealError, TypeError, ValueError, IndexError, OverflowError)  # of arguments that no drive was given
 _STATE = tuple(field.name for field in fields(RobotState))
@@ -53,6 +53,10 @@ class Transcript:
     def stopped(self, state: RobotState, cause: str) -> list[Row]:
         """``drive.stop(state, cause)``."""
         return [self.called("stop", state=state, cause=str(cause))]
+
+    def rebased(self, offset: np.ndarray) -> list[Row]:
+        """``drive.rebase(offset)``."""
+        return [self.called("rebase", offset=offset)]
 
     def stepped(self, state: RobotState, now: float, decision: Decision, latency: Mapping[str, float] | None = None,
                 error: float = float("nan"), **inputs: Any) -> list[Row]:

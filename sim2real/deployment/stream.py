@@ -59,6 +59,11 @@ class CommandStream:
         return self._command.copy()
 
     @property
+    def points(self) -> np.ndarray:
+        """The set points that the next command depends on, but for one that is due, shape (4, C)."""
+        return self._points.copy()
+
+    @property
     def velocity(self) -> np.ndarray:
         """Its rate of change per second, shape (C,)."""
         return (self._command - self._before) / self.tick_period
@@ -78,6 +83,12 @@ class CommandStream:
         self._points = np.tile(np.asarray(command, float), (4, 1))
         self._count = self.ticks
         self._command = self._before = self._earlier = self._points[0].copy()
+
+    def shift(self, offset: np.ndarray) -> None:
+        """Move the whole stream by ``offset`` (C,); its rates of change stay the same."""
+        self._points = self._points + offset
+        self._command, self._before, self._earlier = (each + offset for each in (self._command, self._before,
+                                                                                 self._earlier))
 
     def push(self, set_point: np.ndarray) -> None:
         """The set point (C,) of the period that begins now.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.reckoning import Reckoning
 from sim2real.deployment.replay import Transcript
 from sim2real.deployment.runner import HOLD_AGE, STOP_AGE, Decision
 from sim2real.deployment.senses import contradiction
@@ -39,6 +40,7 @@ class ControlLoop:
         latest: Gives the last state that was received, or None.
         send: Publishes a command (C,) that follows another one.
         rate: Commands per second that the driver takes.
+        quantity: What it takes, "position" or "velocity"; velocities are followed up by where they have led.
         follow: Whether to tick just after a slow driver's states come.
         unlock: Whether the vehicle wants one command of zeros before anything else.
         figures: Where to count.
@@ -58,8 +60,8 @@ class ControlLoop:
     """
 
     def __init__(self, bundle: Bundle, goals: GoalSequence, latest: Callable[[], RobotState | None],
-                 send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, follow: bool, unlock: bool,
-                 figures: Figures, gates: Callable[[], tuple[str, str]] = lambda: ("", ""),
+                 send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, quantity: str = "position",
+                 follow: bool, unlock: bool, figures: Figures, gates: Callable[[], tuple[str, str]] = lambda: ("", ""),
                  recorder: Recorder | None = None, watched: Watched | None = None, speed: float = 1.0,
                  priority: int = 0, asked: Callable[[], bool] = lambda: False):
         self._asked = asked
@@ -70,6 +72,7 @@ class ControlLoop:
         self._drive, self._transcript = Drive(bundle, rate), Transcript()
         self._log(self._transcript.made(rate))
         self._robot, self._ending = bundle.robot, Ending(bundle.robot)
+        self._reckoning = Reckoning(bundle.robot, self._drive.stream.tick_period) if quantity == "velocity" else None
         self.figures = figures
         self.mode, self.cause = "READY", ""
         self.age = self.error = float("nan")
@@ -130,6 +133,8 @@ class ControlLoop:
         if self._watched is not None:
             self._watched.begin()
         self._start(state, goal, time.monotonic())
+        if self._reckoning is not None:
+            self._reckoning.start(self._drive.stream.command)
         return True
 
     def _settled(self, deadlines: Deadlines) -> RobotState | None:
@@ -175,6 +180,8 @@ class ControlLoop:
                 why = f"no command left for {1e3 * self._pause:.0f} ms: this machine is overloaded"
             if self.speed != self._paced:
                 self._pace(self.speed)
+            if self._reckoning is not None:
+                self._rebase(state, now)
             decision = self._decide(state, now, why)
         thought = time.monotonic()
         before = self._drive.stream.command
@@ -185,6 +192,8 @@ class ControlLoop:
                 return False
         self._publish(command, before)
         sent = time.monotonic()
+        if self._reckoning is not None:
+            self._reckoning.sent(command - before, sent)
         self.figures.command(command, sent)
         if state is None or decision is None:
             self._log(self._transcript.ticked(command))
@@ -209,6 +218,14 @@ class ControlLoop:
         self._paced = speed
         self._drive.set_speed(speed)
         self._log(self._transcript.slowed(speed))
+
+    def _rebase(self, state: RobotState, now: float) -> None:
+        """Let the positions of the stream be where its velocities have led."""
+        offset = self._reckoning.offset(state, self._drive.stream.command, now)
+        moved = self._drive.rebase(offset)
+        self._reckoning.moved(moved)
+        self.figures.rebased(moved)
+        self._log(self._transcript.rebased(offset))
 
     def _fail(self, why: str) -> None:
         """Come to rest, and let the node say that it was not asked to."""

@@ -50,6 +50,23 @@ class Drive:
         """Come to rest."""
         self.pilot.stop(state, cause)
 
+    def rebase(self, offset: np.ndarray) -> np.ndarray:
+        """Move all positions by ``offset`` (C,), as the velocities have led elsewhere than the commands say.
+
+        No velocity, acceleration or jerk changes by it, and the robot can still brake inside its position bounds.
+
+        Returns:
+            What they were moved by, shape (C,).
+
+        Raises:
+            BadInputError: Not started, not a finite offset, or a drone.
+        """
+        if not self._streaming:
+            raise BadInputError("the drive was rebased before it was started")
+        moved = self.pilot.shift(np.asarray(offset, float), self.stream.points)
+        self.stream.shift(moved)
+        return moved
+
     def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
         """Decide on the set point of the control period that begins at ``now`` [s]; with a reason to ``hold`` brake."""
         decision = self.pilot.step(state, now, hold)

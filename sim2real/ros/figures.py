@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -51,6 +52,13 @@ class Series:
         return float(np.quantile(self._view[np.arange(count - number, count) % self._kept], share))
 
 
+@dataclass(frozen=True)
+class _Moved:
+    """All commands were moved by ``way`` (C,)."""
+
+    way: np.ndarray
+
+
 class Figures:
     """Counts commands and violations, and keeps ages, latencies, latenesses and periods.
 
@@ -70,7 +78,7 @@ class Figures:
 
     def __init__(self, limits: CommandLimits, period: float):
         self._limits, self._period = limits, period
-        self._fresh: deque[np.ndarray] = deque()
+        self._fresh: deque[np.ndarray | _Moved] = deque()
         self._before: list[np.ndarray] = []  # the last commands that were counted
         self._counting = threading.Lock()
         self._violations = 0
@@ -90,6 +98,10 @@ class Figures:
         self._fresh.append(command)
         if len(self._fresh) > _MOST:
             self._count()
+
+    def rebased(self, way: np.ndarray) -> None:
+        """The commands have been moved by ``way`` (C,) as a whole, which is no motion."""
+        self._fresh.append(_Moved(way))
 
     def decision(self, decision: Decision, latency: float) -> None:
         """Take in a decision of one robot and the time in [s] from looking at its state to its command."""
@@ -112,10 +124,20 @@ class Figures:
     def _count(self) -> None:
         """Count the violations of the commands that came since the last time."""
         with self._counting:
-            fresh = [self._fresh.popleft() for _ in range(len(self._fresh))]
-            block = [*self._before, *fresh]
-            self._violations += self._violations_of(block) - self._violations_of(self._before)
-            self._before = block[-_OVERLAP:]
+            block = [*self._before]
+            for _ in range(len(self._fresh)):
+                item = self._fresh.popleft()
+                if isinstance(item, _Moved):
+                    self._take(block)
+                    block = self._before = [command + item.way for command in self._before]
+                else:
+                    block.append(item)
+            self._take(block)
+
+    def _take(self, block: list[np.ndarray]) -> None:
+        """Count those of a ``block`` that begins with the commands that were counted."""
+        self._violations += self._violations_of(block) - self._violations_of(self._before)
+        self._before = block[-_OVERLAP:]
 
     def _violations_of(self, block: list[np.ndarray]) -> int:
         return count_violations(np.array(block)[:, None], self._limits, self._period) if block else 0

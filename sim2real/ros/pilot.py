@@ -95,6 +95,16 @@ class Pilot:
             self._take_over(self._good)
         self._runner.stop(cause)
 
+    def shift(self, offset: np.ndarray, along: np.ndarray) -> np.ndarray:
+        """Move an arm's command by up to ``offset`` (C,), and points ``along`` (k, C) with it; what it was moved by.
+
+        Raises:
+            BadInputError: Not a finite offset, or a drone, whose commands are no positions.
+        """
+        if self._drone:
+            raise BadInputError("a drone's commands cannot be rebased: they are thrust and body rates")
+        return self._runner.shift(offset[None], along[:, None])[0]
+
     def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
         """The command for the period that begins at ``now`` [s]; with a reason to ``hold`` the robot brakes."""
         if self._hold is None:

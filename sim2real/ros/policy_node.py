@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.stream import CommandStream
 from sim2real.errors import DeploymentError, Sim2RealError
 from sim2real.robots import RobotDescription
 from sim2real.ros.camera_gates import CameraGates
@@ -78,7 +79,9 @@ class PolicyNode:
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
         self._watched, self._transforms = watched, Transforms(ros, robot, profile.frames)
         self._period = bundle.task.control_period
-        self._rate = command.rate or 1.0 / self._period
+        # what the stream makes of it, by which velocities are worked out: whole ticks for each set point
+        self._rate = 1.0 / CommandStream(self._period, command.rate or 1.0 / self._period).tick_period
+        self._quantity = command.quantity
         self._fast = profile.state.rate * self._period > _FAST
         self._link = DriverLink(ros, robot, profile, command, self._rate)
         if watched is not None:
@@ -133,7 +136,7 @@ class PolicyNode:
             return "; ".join(closed)
         self.figures = Figures(self._bundle.limits, 1.0 / self._rate)
         self._loop = ControlLoop(self._bundle, self._goals, lambda: self._link.latest, self._link.send, rate=self._rate,
-                                 follow=not self._fast and self._rate * self._period < 1.5,
+                                 quantity=self._quantity, follow=not self._fast and self._rate * self._period < 1.5,
                                  unlock=self._profile.unlock, figures=self.figures, gates=lambda: gravest(self._gates),
                                  recorder=self._recorder, watched=self._watched, speed=self._settings.speed,
                                  priority=self._priority,

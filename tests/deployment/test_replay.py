@@ -337,7 +337,7 @@ def test_a_log_of_another_robot_is_one_line(flight, reach):
 
 
 def test_a_transcript_takes_only_what_can_be_replayed():
-    with pytest.raises(BadInputError, match="the call 'jump' cannot be replayed; expected one of new, set_speed"):
+    with pytest.raises(BadInputError, match="the call 'jump' cannot be replayed; expected one of new, rebase, set_"):
         Transcript().called("jump")
     # and every call that it takes is one of a drive
     assert all(hasattr(Drive, call) for call in CALLS - {"new"})

@@ -221,3 +221,53 @@ def test_cost(n, budget):
         f.step(desired)
         times.append(time.perf_counter() - begin)
     assert np.percentile(times, 20) < 2 * budget  # twice: the machine is shared
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(KINDS), st.sampled_from([0.002, 0.02, 0.04]))
+def test_wherever_the_streams_are_moved_they_stay_inside_and_their_rates_go_on(seed, kind, period):
+    rng = np.random.default_rng(seed)
+    limits, n = random_limits(rng), 3
+    f = CommandFilter(limits, n, period)
+    f.reset(None, rng.uniform(limits.low, limits.high, (n, 4)))
+    worst, total, unmoved, before = adversary(kind, rng, limits, (n, 4)), np.zeros((n, 4)), [f.command] * 4, f.command
+    for k in range(150):
+        if rng.random() < 0.3:
+            offset = rng.normal(size=(n, 4)) * 10.0 ** rng.uniform(-4, 2)
+            rates, now = (f.velocity, f.acceleration), f.command
+            moved = f.shift(offset, before[None])
+            np.testing.assert_array_equal((f.velocity, f.acceleration), rates)
+            np.testing.assert_allclose(f.command, now + moved, atol=1e-15)
+            for at in (f.command, before + moved):
+                assert (at >= limits.low).all() and (at <= limits.high).all()
+            assert (moved * offset >= 0.0).all() and (np.abs(moved) <= np.abs(offset)).all()
+            total += moved
+        before = f.command
+        command = f.step(worst(k, f), None if k < 120 else np.ones(n, bool))
+        assert (command >= limits.low).all() and (command <= limits.high).all()
+        unmoved.append(command - total)
+    anywhere = CommandLimits(limits.low - 1e3, limits.high + 1e3, limits.velocity, limits.acceleration, limits.jerk)
+    assert count_violations(np.array(unmoved), anywhere, period, tolerance=1e-7) == 0
+
+
+def test_it_is_moved_as_far_as_it_can_still_stop_and_no_further():
+    f = CommandFilter(UR5E, 1, 0.04)
+    f.reset(None, np.zeros((1, 6)))
+    for _ in range(30):
+        f.step(np.full((1, 6), 6.28))
+    room = 6.28 - f.command[0, 0]
+    moved = f.shift(np.full((1, 6), 9.0), f.command[None])
+    assert (0.0 < moved).all() and (moved < room - 0.4).all()  # 3 rad/s are braked by 10 rad/s2 over 0.45 rad
+    held = [f.step(np.full((1, 6), np.nan))[0, 0] for _ in range(30)]
+    assert 6.28 - 1e-6 < held[-1] <= 6.28
+    assert f.shift(np.full((1, 6), 0.1), f.command[None]).max() < 1e-6  # there it stays
+    assert f.shift(np.full((1, 6), -0.1), f.command[None]) == pytest.approx(-0.1)
+
+
+def test_a_shift_of_the_wrong_shape_or_no_number_is_said():
+    f = CommandFilter(UR5E, 1, 0.04)
+    for offset in (np.zeros((1, 5)), np.full((1, 6), np.inf)):
+        with pytest.raises(BadInputError, match=r"expected a finite offset of shape \(1, 6\)"):
+            f.shift(offset, f.command[None])
+    with pytest.raises(BadInputError, match=r"points of shape \(3,\)"):
+        f.shift(np.zeros((1, 6)), np.zeros((4, 3)))

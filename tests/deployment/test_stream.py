@@ -116,3 +116,19 @@ def test_velocity_and_acceleration_are_differences_of_the_commands():
     h = stream.tick_period
     np.testing.assert_allclose(stream.velocity, (commands[-1] - commands[-2]) / h)
     np.testing.assert_allclose(stream.acceleration, (commands[-1] - 2 * commands[-2] + commands[-3]) / h**2)
+
+
+def test_moved_it_goes_on_with_the_same_differences():
+    points = wandering(np.random.default_rng(4), 12)
+    here, there = (CommandStream(POLICY, 500.0) for _ in range(2))
+    offset = np.linspace(-1.0, 1.0, 6)
+    for stream in (here, there):
+        stream.reset(HOME)
+        run(stream, points[:6])
+    there.shift(offset)
+    np.testing.assert_allclose((there.velocity, there.acceleration), (here.velocity, here.acceleration), atol=1e-9)
+    np.testing.assert_allclose(there.points, here.points + offset, atol=1e-15)
+    np.testing.assert_allclose(run(there, points[6:] + offset), run(here, points[6:]) + offset, atol=1e-12)
+    there.reset(HOME)
+    there.shift(offset)
+    assert there.at_rest and (there.velocity == 0.0).all()

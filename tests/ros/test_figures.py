@@ -63,6 +63,21 @@ def test_a_smooth_stream_has_none():
     assert figures.saturated == 3 and figures.clipped == 0
 
 
+@pytest.mark.parametrize("told", [True, False])
+def test_commands_that_are_moved_as_a_whole_break_no_bound_of_rates(told):
+    figures = Figures(LIMITS, 0.1)
+    for k in range(200):
+        moved = 0.3 * (k // 50 % 2)
+        if told and k % 50 == 0 and k:
+            figures.rebased(np.array([0.3 if moved else -0.3]))
+        if k == 120:
+            assert figures.violations == (0 if told else 4)
+        figures.command(np.array([moved + 0.5 * np.sin(0.1 * k)]), 0.1 * k)
+    assert figures.violations == (0 if told else 6)  # the velocity of a jump, and the acceleration after it
+    figures.command(np.array([1.2]), 20.0)
+    assert figures.violations > (0 if told else 6)
+
+
 def test_skipped_ticks_are_those_of_the_running_loop():
     figures = Figures(LIMITS, 0.1)
     assert figures.skipped == 0
