@@ -66,12 +66,15 @@ class Report:
         refused = f"states were refused: {self._link.rejected}" if self._link.refused else ""
         skipped = f"{f.skipped} ticks were skipped" if f.skipped else ""
         note = loop.note if loop else ""
-        words = "; ".join(filter(None, (fault, skipped, refused, note))) or self._managed.state
-        level = 2 if fault else 1 if skipped or refused or note else 0
+        restarts = self._recorder.restarts if self._recorder else 0
+        again = f"the recorder was started again {restarts} times" if restarts else ""
+        words = "; ".join(filter(None, (fault, skipped, refused, again, note))) or self._managed.state
+        level = 2 if fault else 1 if skipped or refused or again or note else 0
         figures = {"state": self._managed.state, "speed": speed, "commands": f.commands, "skipped ticks": f.skipped,
                    "outside a limit": f.violations, "clipped": f.clipped, "saturated": f.saturated,
                    "states refused": self._link.refused,
-                   "log rows dropped": self._recorder.dropped if self._recorder else 0}
+                   "log rows dropped": self._recorder.dropped if self._recorder else 0,
+                   "log restarts": restarts}
         for name, series, factor, unit in (("period", f.periods, 1e3, "ms"), ("latency", f.latency, 1e6, "us"),
                                            ("lateness", f.lateness, 1e6, "us"), ("age", f.ages, 1e3, "ms")):
             for word, value in _spread(series).items():

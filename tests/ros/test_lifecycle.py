@@ -112,7 +112,8 @@ def test_nothing_moves_before_it_is_armed_and_activated_and_again_after(processe
     assert operator.diagnostics[-1].name.endswith("control loop")
     assert operator.diagnostics[-1].level < b"\x02"  # a busy machine skips ticks
     assert figures().keys() >= {
-        "state", "speed", "commands", "skipped ticks", "states refused", "log rows dropped", "clipped",
+        "state", "speed", "commands", "skipped ticks", "states refused", "log rows dropped", "log restarts",
+        "clipped",
         *(f"{name} {word} [{unit}]" for word in ("p50", "p99", "max") for name, unit in (
             ("period", "ms"), ("latency", "us"), ("lateness", "us"), ("age", "ms")))}
     assert 1.5 < float(figures()["period p50 [ms]"]) < 4.0  # the driver's rate
