@@ -99,6 +99,25 @@ def test_a_foreign_publishers_flood_leaves_the_loop_in_time(rig, reach_bundle, c
     assert code == 0 and rig.over_bounds() == 0.0
 
 
+@pytest.mark.fault(38, "flood of messages, 2 000 joints, foreign publisher")
+def test_the_guard_takes_over_and_ends_in_the_middle_of_a_flood(rig, reach_bundle):
+    guard = rig.guard()
+    since, node, flood, _ = flooded(rig, reach_bundle, 20_000)
+    at = time.monotonic()
+    node.kill()
+    # heard late in a flood; on a busy machine the runner may have stopped because it had not heard of the guard
+    rig.until(lambda: rig.guard_status[-1][1]["mode"] == "TAKEN_OVER" or "FAULT" in rig.modes(since),
+              what="a take-over")
+    rig.spin(0.3)
+    verdict = rig.verdict(at)
+    assert verdict.rest_s is not None and verdict.rest_s < 0.5 and verdict.over_bounds == 0.0
+    at = time.monotonic()
+    rig.end(guard)
+    assert time.monotonic() - at < GONE
+    assert flood.poll() is None, "the flood was to go on all the time"
+    flood.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.fault(38, "flood of messages, 2 000 joints, foreign publisher")
 def test_a_million_foreign_messages_may_stop_it_and_no_more(rig, reach_bundle):
