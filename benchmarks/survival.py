@@ -38,7 +38,7 @@ from sim2real.deployment.limits import CommandLimits
 from sim2real.errors import DeploymentError
 from sim2real.ros.context import RosContext
 from sim2real.ros.log_reader import LogReader
-from tests.faults.judge import by_publisher, over_bounds, unbroken
+from tests.faults.judge import by_publisher
 from tests.faults.recorder import Recorder
 from tests.ros.hand_policies import write_policy
 from tests.ros.ros_processes import Processes
@@ -93,7 +93,6 @@ class Series:
     def _found(self, at: float, log: Path, before: int) -> dict:
         """What a kill at ``at`` [s] left, of a runner whose commands are heard from number ``before`` on."""
         heard = self._heard
-        streams = by_publisher(heard.samples[before:])  # the runner's and the guard's
         mine = max(by_publisher([sample for sample in heard.samples[before:] if sample.time <= at]), key=len)
         published = mine[-1].number - mine[0].number + 1
         rows = sum(topic == "/command" for _, topic, _ in LogReader(log))
@@ -101,8 +100,7 @@ class Series:
                 "floor_s": floor(mine[-1].command, heard.limits), "speed": float(np.abs(mine[-1].command).max()),
                 "detection_s": heard.guard_status[-1][1]["detection_s"], "published": published, "logged": rows,
                 "readable": min(rows / published, 1.0),
-                "over_bounds": max(over_bounds(part, heard.limits, heard.period, heard.command.quantity)
-                                   for stream in streams for part in unbroken(stream))}
+                "over_bounds": heard.over_bounds(before)}
 
     def _moves(self, node: subprocess.Popen) -> bool:
         if node.poll() is not None:

@@ -232,6 +232,8 @@ class PolicyNode:
         while not stop.is_set or self._running or work.busy:
             self._ros.serve(_TELL)
             self._tell()
+            # first: a loop runs before the state is active, so one that does not run any more has ended
+            active = self.managed.state == "active"
             if work.busy:
                 begun = time.monotonic()
             elif work.refused:
@@ -241,7 +243,7 @@ class PolicyNode:
             elif self._running:
                 if duration is not None and time.monotonic() - begun >= duration:
                     self._loop.stop("the time is over")
-            elif self.managed.state == "active":  # the loop has ended by itself
+            elif active:  # the loop has ended by itself
                 work.do(lambda: self.managed.change("deactivate"))
             elif steps and not stop.is_set:
                 step, begun = steps.pop(0), time.monotonic()

@@ -148,10 +148,11 @@ class Recorder:
         return "; ".join(dict.fromkeys(row["cause"] for at, row in self.status if at >= since and row["cause"]))
 
     # ------------------------------------------------------------------ what it comes to
-    def over_bounds(self) -> float:
-        """Of every publisher's stream; a drone's unlocking zeros before it and motors off after it are no jumps."""
+    def over_bounds(self, first: int = 0) -> float:
+        """Of every publisher's stream from a sample on; a drone's unlocking zeros before it and motors off after it are
+        no jumps."""
         worst = 0.0
-        for stream in judge.by_publisher(self.samples):
+        for stream in judge.by_publisher(self.samples[first:]):
             if late := self._lateness(stream):
                 worst = max(worst, judge.over_bounds_by_time(stream, self.limits, late, self.command.quantity))
                 continue

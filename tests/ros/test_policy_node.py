@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+import types
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from played_driver import PlayedDriver
 
 from sim2real.deployment.limits import CommandLimits, count_violations
 from sim2real.robots import load_robot
-from sim2real.ros.context import message_class
+from sim2real.ros.context import StopSignal, message_class
 from sim2real.ros.log import read_log
+from sim2real.ros.policy_node import PolicyNode
 
 ARRAY, JOINTS = "std_msgs/msg/Float64MultiArray", "sensor_msgs/msg/JointState"
 
@@ -35,6 +37,33 @@ def test_reaches_goals_by_trajectories_and_logs_them(processes, tmp_path, reach_
     modes = [r["mode"] for r in rows["/decision"]]
     assert modes[0] == "ACTIVE" and modes[-1] == "STOP" and "the goals are done" in rows["/decision"][-1]["cause"]
     processes.end(twin)
+
+
+def test_an_activation_between_two_looks_is_not_taken_for_one_that_is_over():
+    """Services are answered in another thread: here they come exactly where the caller's thread has just looked."""
+    stop, changes = StopSignal(), []
+
+    class Node:
+        _ros = types.SimpleNamespace(serve=lambda seconds: None)
+        managed = types.SimpleNamespace(state="inactive", change=lambda word: changes.append(word) or "")
+        looks = 0
+
+        def _tell(self):
+            pass
+
+        @property
+        def _running(self):
+            self.looks += 1
+            if stop.is_set:
+                return False
+            if self.looks > 20:
+                stop.set()
+            running = self.managed.state == "active"
+            self.managed.state = "active"  # activate's answer
+            return running
+
+    PolicyNode._live(Node(), stop, None, [], once=False)
+    assert changes == []
 
 
 def test_goals_by_topic_and_a_controlled_stop_on_sigint(processes, ros, wait, reach_bundle):
