@@ -8,7 +8,8 @@
 - ros: from a JointState that one process publishes to the command that another answers with, through DDS and the policy
   node's own parts, once in each control period, while the joints follow the commands; echo: the same with a bare
   rclpy.spin and a subscriber that publishes at once. By turns, in one run
-- late: how late the ticks of a 100 Hz loop on absolute deadlines are
+- late: how late the ticks of a 100 Hz loop on absolute deadlines are; late_fifo: the same with SCHED_FIFO while
+  twice as many processes as there are cores are busy, null where the system does not permit SCHED_FIFO
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ ARRAY, JOINTS = "std_msgs/msg/Float64MultiArray", "sensor_msgs/msg/JointState"
 GOALS = np.array([[0.4, 0.2, 0.4], [0.3, -0.3, 0.5], [0.5, 0.1, 0.3], [0.35, -0.2, 0.35]])
 _WARM = 50
 _STAY = 50  # steps for each goal
+_PRIORITY = 80
 
 
 def make_bundle(folder: Path) -> Path:
@@ -197,15 +199,31 @@ def measure_ros(path: Path, domain: int, count: int, rounds: int) -> dict[str, n
     return {kind: np.array(values) for kind, values in trips.items()}
 
 
-def measure_late(seconds: float) -> np.ndarray:
-    """Latenesses in [s] of a 100 Hz loop."""
-    from sim2real.ros.timing import Deadlines
+def measure_late(seconds: float, priority: int = 0) -> np.ndarray:
+    """Latenesses in [s] of a 100 Hz loop; with a SCHED_FIFO ``priority`` none where that is not permitted."""
+    from sim2real.ros.timing import Deadlines, realtime
 
+    if priority and (refused := realtime(priority)):
+        print(f"late_fifo: {refused}", file=sys.stderr)
+        return np.zeros(0)
     deadlines, out = Deadlines(0.01), []
     while len(out) < 100 * seconds:
         due = deadlines.next()
         out.append(time.monotonic() - due)
     return np.array(out)
+
+
+def measure_late_under_load(seconds: float, priority: int) -> np.ndarray:
+    """The same with twice as many busy processes as there are cores, in a process of its own."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
+    try:
+        loop = subprocess.run([sys.executable, "-m", "benchmarks.latency", "--ticks", str(seconds), str(priority)],
+                              stdout=subprocess.PIPE, text=True, check=True)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    return np.array(json.loads(loop.stdout))
 
 
 def main() -> int:
@@ -216,22 +234,29 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000, help="steps, and round trips of each kind in three turns")
     parser.add_argument("--domain-id", type=int, default=100 + os.getpid() % 100)
     parser.add_argument("--respond", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--ticks", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.respond:
         kind, path, domain = args.respond
         with contextlib.suppress(KeyboardInterrupt):
             respond(kind, Path(path), int(domain))
         return 0
+    if args.ticks:
+        print(json.dumps(measure_late(float(args.ticks[0]), int(args.ticks[1])).tolist()))
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         path = args.bundle or make_bundle(Path(folder))
         step, late = measure_step(path, args.count), measure_late(5.0)
+        loaded = measure_late_under_load(5.0, _PRIORITY)
         trips = measure_ros(path, args.domain_id, args.count // 6, 3)
     row = {}
     for name, values, unit, factor in (("step", step, "us", 1e6), ("ros", trips["ros"], "ms", 1e3),
-                                       ("echo", trips["echo"], "ms", 1e3), ("late", late, "ms", 1e3)):
+                                       ("echo", trips["echo"], "ms", 1e3), ("late", late, "ms", 1e3),
+                                       ("late_fifo", loaded, "ms", 1e3)):
         for word, quantile in (("p50", 0.5), ("p99", 0.99)):
-            row[f"{name}_{word}_{unit}"] = round(factor * float(np.quantile(values, quantile)), 3)
-    print(json.dumps(row) if args.json else "\n".join(f"{key:14} {value:10.3f}" for key, value in row.items()))
+            known = len(values) > 0
+            row[f"{name}_{word}_{unit}"] = round(factor * float(np.quantile(values, quantile)), 3) if known else None
+    print(json.dumps(row) if args.json else "\n".join(f"{key:17} {value}" for key, value in row.items()))
     return 0
 
 
