@@ -28,7 +28,7 @@ from sim2real.ros.log_writer import CHUNK_BYTES, LogWriter
 
 LENGTH = struct.Struct("<I")  # before each frame in the pipe
 POLL_SECONDS = 0.02  # the pipe is looked at so often: the loop's writes wake nobody
-FLUSH_SECONDS = 0.07  # with the poll, and some time to write: lost at most 0.1 s where everything is killed at once
+FLUSH_SECONDS = 0.02  # with the poll, and some time to write: lost at most 50 ms where everything is killed at once
 SYNC_SECONDS = 1.0  # lost at most when the power fails
 AGAIN_SECONDS = 5.0  # after which a disk that failed is tried again
 

@@ -166,9 +166,10 @@ class Recorder:
 
     def _lateness(self, stream: list[Sample]) -> float:
         """How late a guard was at most that left periods out of this stream, in [s]; 0 of any other stream."""
-        begun = stream[0].time - (stream[0].number - 1) * self.period  # the first ones may have been lost
+        heard = stream[0].time
+        begun = heard - (stream[0].number - 1) * self.period  # the first ones may have been lost, or sent in other runs
         return max((max(row["worst_late_s"], self.period) for _, row in self.guard_status
-                    if row["skipped"] and abs(begun - row["taken_over_at_s"]) < 0.1), default=0.0)
+                    if row["skipped"] and begun - 0.1 < row["taken_over_at_s"] < heard + 0.1), default=0.0)
 
     @property
     def lost(self) -> int:
