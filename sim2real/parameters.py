@@ -9,7 +9,7 @@ A *family* is a global column plus one column per joint, link or rotor (``joint_
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sim2real.robots import RobotDescription
 
 
+_LARGEST = sys.float_info.max
 _TWIN_MARGIN = 0.1  # twins' range beyond training's, as a share of its width, where a robot.yaml gives none
 
 
@@ -162,8 +163,10 @@ class ParameterSpace:
         p = self[name]
         if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
             raise ParameterError(f"parameter {name}: expected a number in {p.unit}, got {value!r}")
-        if not math.isfinite(value) or not p.physical_low <= value <= p.physical_high:
-            raise ParameterError(f"parameter {name}: {value!r} is outside the physical range "
+        value = value.item() if isinstance(value, np.generic) else value
+        # YAML has whole numbers that are no floats; they can be compared
+        if not -_LARGEST <= value <= _LARGEST or not p.physical_low <= value <= p.physical_high:
+            raise ParameterError(f"parameter {name}: {value!r:.40} is outside the physical range "
                                  f"[{p.physical_low:g}, {p.physical_high:g}] {p.unit}; give a value inside it")
         return float(value)
 

@@ -55,7 +55,8 @@ def test_batch_is_nominal_with_values_on_top(space):
 
 @pytest.mark.parametrize(("value", "message"), [
     (11, r"payload_mass: 11 is outside the physical range \[0, 10\] kg"), (-0.1, "outside the physical range"),
-    (float("nan"), "outside"), (float("inf"), "outside"), ("heavy", "expected a number in kg, got 'heavy'"),
+    (float("nan"), "outside"), (float("inf"), "outside"),
+    (10**400, "outside"), (-10**400, "outside"), ("heavy", "expected a number in kg, got 'heavy'"),
     (True, "expected a number"), (None, "expected a number")])
 def test_impossible_values_are_refused_by_name(space, value, message):
     with pytest.raises(ParameterError, match=message):

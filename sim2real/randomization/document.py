@@ -196,4 +196,7 @@ def _number(where: str, content: object, expected: str) -> float:
             raise RandomizationError(f"{where}: expected {expected} in SI units, got {content!r}") from None
     if isinstance(content, bool) or not isinstance(content, int | float):
         raise RandomizationError(f"{where}: expected {expected}, got {content!r}")
-    return float(content)
+    try:
+        return float(content)
+    except OverflowError:
+        raise RandomizationError(f"{where}: expected {expected}, got one of {len(str(content))} digits") from None

@@ -56,6 +56,7 @@ BAD = {
     "terms: {payload_mass: {choice: 3}}": "term payload_mass, choice: expected a list of numbers, got 3",
     "terms: {payload_mass: {choice: []}}": "choice needs at least one value",
     "terms: {payload_mass: {choice: {weights: [1]}}}": "values: expected a list of numbers, got None",
+    "terms: {payload_mass: [1, 1" + 400 * "0" + "]}": "expected .*, got one of 401 digits",
     "terms: {payload_mass: heavy}": "term payload_mass: expected a distribution such as .* got 'heavy'",
     "terms: {payload_mass: true}": "term payload_mass: expected a distribution",
     "terms: {payload_mass: null}": "term payload_mass: expected a distribution",
