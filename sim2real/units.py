@@ -32,6 +32,7 @@ _UNITS: dict[str, tuple[float, tuple[int, int, int, int, int]]] = {
 _ALIASES = {"°": "deg", "degree": "deg", "degrees": "deg", "radian": "rad", "radians": "rad", "µs": "us", "µm": "um",
             "sec": "s", "second": "s", "seconds": "s", "N.m": "Nm", "meter": "m", "metre": "m"}
 _NUMBER = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?\.?(?:inf|nan))\s*(.*?)\s*$", re.IGNORECASE)
+_POWERS = 9  # more than any quantity has
 _FACTOR = re.compile(r"^([A-Za-z°µ%.]+|1)(?:(?:\^|\*\*)?(-?\d+))?$")
 
 
@@ -80,7 +81,10 @@ def _factor(token: str, unit: str) -> tuple[str, int]:
     if name not in _UNITS:
         where = f" in {unit!r}" if unit != token else ""
         raise BadInputError(unknown("unit", token, [u for u in _UNITS if u != "1"]) + where)
-    return name, int(match[2] or 1) if match else 1
+    power = int(match[2] or 1) if match else 1
+    if abs(power) > _POWERS:
+        raise BadInputError(f"expected powers of units up to {_POWERS}, got {token!r}")
+    return name, power
 
 
 def _split(text: str, dimension: str) -> tuple[float, str]:

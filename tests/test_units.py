@@ -19,6 +19,7 @@ def test_values_come_out_in_si(text, dimension, expected):
 
 
 @pytest.mark.parametrize(("value", "dimension", "words"), [
+    ("5 m^99999", "m", ["powers of units up to 9", "m^99999"]),
     ("5 parsec", "m", ["unknown unit 'parsec'", "known: "]),
     ("5 degs", "rad", ["unknown unit 'degs'", "did you mean deg"]),
     ("5 m/parsec", "m/s", ["'parsec'", "'m/parsec'"]),

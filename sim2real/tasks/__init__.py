@@ -37,7 +37,7 @@ def make_task(name: str, robot: RobotDescription, options: Mapping[str, Any] | N
     Raises:
         TaskError: An unknown task or option, or a task that does not fit the robot.
     """
-    if name not in _TASKS:
+    if not isinstance(name, str) or name not in _TASKS:  # a bundle's manifest may say anything
         raise TaskError(unknown("task", name, _TASKS))
     return _TASKS[name](robot, options)
 

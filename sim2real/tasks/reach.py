@@ -42,7 +42,7 @@ class Reach(Task):
     def __init__(self, robot, options=None):
         super().__init__(robot, options)
         orientation = self.options["orientation"]
-        if orientation not in ORIENTATIONS:
+        if not isinstance(orientation, str) or orientation not in ORIENTATIONS:
             raise TaskError(f"task reach: option orientation: expected one of {', '.join(ORIENTATIONS)}, "
                             f"got {orientation!r}")
         self.orientation = orientation

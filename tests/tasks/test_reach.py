@@ -149,3 +149,15 @@ def test_the_short_way_between_axes():
     np.testing.assert_allclose(turn[1], 0.0, atol=1e-12)
     np.testing.assert_allclose(np.linalg.norm(turn[2]), np.pi)
     np.testing.assert_allclose(rotations.rotate(rotations.from_axis_angle(turn), a), b, atol=1e-9)
+
+
+@pytest.mark.parametrize("orientation", ["upside down", ["full"], {"axis": 1}, None, 3])
+def test_an_orientation_that_is_none_is_refused(orientation):
+    with pytest.raises(TaskError, match="option orientation: expected one of free, axis, full, got"):
+        make_task("reach", load_robot("ur5e"), {"orientation": orientation})
+
+
+@pytest.mark.parametrize("name", ["juggle", ["reach"], None])
+def test_a_task_that_is_none_is_refused(name):
+    with pytest.raises(TaskError, match="unknown task"):
+        make_task(name, load_robot("ur5e"))
