@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from sim2real.deployment.decision import HOLD_AGE
-from sim2real.deployment.tracking import TrackingLimits
+from sim2real.deployment.tracking import TrackingLimits, delays
 from sim2real.robots import RobotDescription
 from sim2real.types import RobotState
 
@@ -51,8 +51,7 @@ class Reckoning:
         self._drawn, self._learnt = (1.0 - math.exp(-period / time) for time in (drawn, _LEARNT))
         self._crawl = _CRAWL * robot.velocity_limit * period
         self._kept = math.ceil(limits.time / period) + 2
-        actuator, lag = robot.actuator, float(np.max((robot.damping + robot.damping_gain) / robot.stiffness))
-        self._usual = min(actuator.delay + actuator.time_constant + robot.sensors.delay + lag, limits.time)
+        self._usual = min(sum(delays(robot)), limits.time)
 
     def start(self, command: np.ndarray) -> None:
         """A stream begins at rest at ``command`` (C,)."""

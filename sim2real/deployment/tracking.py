@@ -21,6 +21,13 @@ _ERROR = 0.05  # [rad], [m]: friction, backlash, an encoder's bias
 _PROGRESS = 0.02  # of the velocity limit: a joint that comes nearer so slowly still follows (a turned down slider)
 
 
+def delays(robot: RobotDescription) -> tuple[float, float]:
+    """An arm's dead time, from a command to its measured effect, and the longest lag of its servos, in [s]."""
+    actuator = robot.actuator
+    return (actuator.delay + actuator.time_constant + robot.sensors.delay,
+            float(np.max((robot.damping + robot.damping_gain) / robot.stiffness)))
+
+
 @dataclass(frozen=True)
 class TrackingLimits:
     """What an arm's own tracking explains.
@@ -51,10 +58,10 @@ class TrackingLimits:
         - error: where the servo's effort is at its limit, and 0.05 rad;
         - lead: what the velocity limit covers in half that time, and the error.
         """
-        given, actuator = robot.safety, robot.actuator
-        lag = float(np.max((robot.damping + robot.damping_gain) / robot.stiffness))
-        time = (actuator.delay + actuator.time_constant + robot.sensors.delay + 2.0 * lag
-                + _PERIODS * robot.control_period) if given.tracking_time is None else given.tracking_time
+        given = robot.safety
+        dead_time, lag = delays(robot)
+        time = (dead_time + 2.0 * lag + _PERIODS * robot.control_period if given.tracking_time is None
+                else given.tracking_time)
         error = (robot.effort_limit / robot.stiffness + _ERROR if given.tracking_error is None
                  else np.full(robot.num_joints, given.tracking_error))
         return cls(time, error, 0.5 * time * robot.velocity_limit + error)
