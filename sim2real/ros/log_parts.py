@@ -94,14 +94,14 @@ class Parts:
         self.several = path.is_file() or not path.exists()
 
     def open(self) -> BinaryIO:
-        """The next part, empty; a file of another log with its name is replaced.
+        """The next part, empty and unbuffered; a file of another log with its name is replaced.
 
         Raises:
             OSError: It cannot be written there.
         """
         while self._taken(part_path(self._path, self._following)):
             self._following += 1
-        file = part_path(self._path, self._following).open("wb")
+        file = part_path(self._path, self._following).open("wb", buffering=0)
         self.number = self._following
         self._following += self.several
         return file

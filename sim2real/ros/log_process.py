@@ -44,10 +44,12 @@ class Disk:
 
     def __init__(self, parts: Parts, report: Callable[[int, int, int, str], None], size: float = math.inf):
         self._parts, self._report, self._size = parts, report, size
-        self._written = self._lost = self._pending = self._bytes = 0
+        self._taken = self._before = self._bytes = 0  # rows taken; those that landed in parts before this one; bytes
+        self._writer: LogWriter | None = None
         self._failure = ""
         self._file: BinaryIO | None = None  # None: nothing can be written at present
         self._left: deque[BinaryIO] = deque()  # parts that are done, to be brought to the disk and closed
+        self._writing = threading.Lock()  # held while the present file is written to
         self._again = 0.0
 
     def run(self, items: queue.Queue[tuple[str, int, int, dict[str, Any]] | None], metadata: dict[str, str]) -> None:
@@ -84,6 +86,8 @@ class Disk:
 
     def _begin(self) -> None:
         """Open the next part and write its head."""
+        if self._writer is not None:
+            self._before, self._writer = self._before + self._writer.landed, None
         with self._surviving():
             file = self._parts.open()
             try:
@@ -98,7 +102,7 @@ class Disk:
 
     def _finish(self) -> None:
         """End the present part, index and all."""
-        with self._surviving():
+        with self._surviving(), self._writing:
             if self._file is not None:
                 self._writer.finish()
         self._leave()
@@ -116,9 +120,9 @@ class Disk:
         self._begin()
 
     def _add(self, topic: str, stamp: int, sequence: int, row: dict[str, Any]) -> None:
-        self._pending += 1
-        if self._file is not None:  # what came after a half-written chunk would not be readable
-            with self._surviving():
+        self._taken += 1
+        with self._surviving(), self._writing:
+            if self._file is not None:  # what came after a half-written chunk would not be readable
                 self._bytes += self._writer.add(topic, stamp, row, sequence)
 
     def _keep_synced(self, over: threading.Event) -> None:
@@ -129,24 +133,24 @@ class Disk:
                 with self._surviving():
                     _sync(file)
             while self._left:
-                with self._surviving(), self._left.popleft() as file:
+                with self._writing:  # the write that a failed sync came into is over, and there is no other
+                    file = self._left.popleft()
+                with self._surviving(), file:
                     _sync(file)
             if ending:
                 return
 
     def _flush(self) -> None:
-        with self._surviving():
-            if self._file is not None and self._pending:
+        with self._surviving(), self._writing:
+            if self._file is not None:
                 self._writer.flush()
-        if self._file is None:
-            self._lost += self._pending
-        else:
-            self._written += self._pending
-        self._pending = self._bytes = 0
+        self._bytes = 0
         self._tell()
 
     def _tell(self) -> None:
-        self._report(self._written, self._lost, self._parts.number, self._failure)
+        """Report after a flush: what was taken has landed by then or is lost."""
+        written = self._before + (self._writer.landed if self._writer is not None else 0)
+        self._report(written, self._taken - written, self._parts.number, self._failure)
 
     def _leave(self) -> None:
         file, self._file = self._file, None

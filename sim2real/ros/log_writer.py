@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 CHUNK_BYTES = 64 * 1024
@@ -20,13 +21,18 @@ class LogWriter:
     Args:
         file: Where to; it stays open.
         metadata: Words about the run, the first thing in the file.
+
+    Attributes:
+        landed: Rows that can be read from the file, also where writing failed after them.
     """
 
     def __init__(self, file: BinaryIO, metadata: dict[str, str]):
         from mcap.writer import CompressionType, Writer
 
+        self.landed = self._added = 0
         # uncompressed: what a reader must allocate is what stands in the file
-        self._writer = Writer(file, chunk_size=CHUNK_BYTES, compression=CompressionType.NONE)
+        self._writer = Writer(_Whole(file, self._land),  # type: ignore[arg-type]
+                              chunk_size=CHUNK_BYTES, compression=CompressionType.NONE)
         self._writer.start(profile="", library="sim2real")
         self._writer.add_metadata("sim2real", metadata)
         self._channels: dict[str, int] = {}
@@ -44,6 +50,7 @@ class LogWriter:
             data = json.dumps(row, allow_nan=False).encode()
         except ValueError:
             data = json.dumps(_finite(row)).encode()
+        self._added += 1
         self._writer.add_message(self._channels[topic], stamp, data, stamp, sequence & 0xFFFFFFFF)
         return len(data)
 
@@ -55,6 +62,41 @@ class LogWriter:
         """Write the index at the end of the file."""
         self._writer.finish()
         self._writer.flush()  # its own last bytes
+
+    def _land(self) -> None:
+        self.landed = self._added
+
+
+class _Whole:
+    """The stream of MCAP's writer: what it writes is in the file when ``write`` returns, or ``write`` fails.
+
+    A chunk whose index no longer fits on the disk can be read all the same, so rows count when their chunk is written.
+
+    Args:
+        file: Open and empty; an unbuffered one never writes later what failed before.
+        chunk_landed: Called when a chunk is in the file.
+    """
+
+    def __init__(self, file: BinaryIO, chunk_landed: Callable[[], None]):
+        from mcap.opcode import Opcode
+
+        self._file, self._chunk_landed, self._size, self._chunk = file, chunk_landed, 0, bytes([Opcode.CHUNK])
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest):]  # an unbuffered file may take a part
+        self._file.flush()
+        self._size += len(data)
+        if data[:1] == self._chunk:
+            self._chunk_landed()
+        return len(data)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
 
 def schema_of(value: Any) -> dict[str, Any]:

@@ -48,6 +48,31 @@ class FullFile(io.FileIO):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+class TightParts(Parts):
+    """A disk with room for so many bytes in its first part."""
+
+    room = 0
+
+    def open(self):
+        path = super().open().name
+        return TightFile(path, self.room) if self.number == 0 else open(path, "wb", buffering=0)
+
+
+class TightFile(io.FileIO):
+    """Takes what fits, as the system does, and fails then."""
+
+    def __init__(self, path, room):
+        super().__init__(path, "wb")
+        self.room = room
+
+    def write(self, data):
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        taken = super().write(memoryview(data)[:self.room])
+        self.room -= taken
+        return taken
+
+
 def frame(content) -> bytes:
     data = marshal.dumps(content)
     return LENGTH.pack(len(data)) + data
@@ -127,6 +152,27 @@ def test_a_disk_that_has_room_again_is_written_to_again(tmp_path, monkeypatch):
     assert written + lost == k + 1 and lost >= 100 and part == 0 and "No space left" in failure
     log = LogReader(tmp_path / "a.mcap")
     assert [row["k"] for _, _, row in log] == list(range(lost, k + 1)) and log.missing == lost and log.end == ""
+
+
+def test_what_a_full_disk_took_and_lost_is_counted_to_the_row_wherever_it_ends(tmp_path, monkeypatch):
+    """In a chunk, in its index, between two records: a reader finds what was said to be written, and no more."""
+    monkeypatch.setattr(log_process, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(log_process, "FLUSH_SECONDS", 0.0)
+    rows, losses = 30, set()
+    for room in range(400, 2600, 7):
+        path = tmp_path / f"{room}.mcap"
+        parts, items, reports = TightParts(path, "name"), queue.Queue(), []
+        parts.room = room
+        for k in range(rows):
+            items.put(("/event", k, k, {"k": k}))
+        items.put(None)
+        Disk(parts, lambda *report, into=reports: into.append(report)).run(items, {"log": "name"})
+        written, lost, part, _ = reports[-1]
+        log = LogReader(path)
+        found = [row["k"] for _, _, row in log]
+        assert (len(found), log.missing, part) == (written, lost, 1) and written + lost == rows, room
+        losses.add(lost)
+    assert losses == {1, 2}  # the row before the next part begins; and the one in a chunk that did not fit
 
 
 def test_frames_come_whole_and_the_torn_last_one_is_left():
