@@ -19,13 +19,16 @@ LAYERS = [
     ["types", "rotations", "rng", "units", "resources", "files", "yaml_text", "compiled"],
     ["robot_model", "robot_schema", "robot_yaml", "urdf", "kinematics", "simplification", "robot_parts",
      "robot_defaults", "robots"],
-    ["vocabulary", "parameters"],
+    ["cameras"],
+    ["vocabulary", "visual_vocabulary", "image_vocabulary", "parameters"],
     ["simulators"],
     ["randomization"],
     ["tasks"],
     ["deployment"],
     ["envs"],
     ["training"],
+    ["adaptation"],
+    ["perception"],
     ["evaluation"],
     ["ros"],
     ["demo", "doctor", "_gymnasium_plugin"],
@@ -35,14 +38,15 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # What runs on the robot's computer: these may not even look at the simulators and the randomization.
 ON_THE_ROBOT = ("tasks", "deployment")
-NOT_ON_THE_ROBOT = ("simulators", "randomization", "envs", "training", "evaluation")
+NOT_ON_THE_ROBOT = ("simulators", "randomization", "envs", "training", "adaptation", "perception", "evaluation")
 LEARNING = {"torch", "stable_baselines3", "sb3_contrib", "tensorboard", "onnx", "onnxscript", "safetensors"}
 PHYSICS = {"mujoco", "pybullet", "pybullet_data"}
 ROS_MESSAGES = {"rclpy", "std_msgs", "sensor_msgs", "geometry_msgs", "trajectory_msgs", "nav_msgs", "diagnostic_msgs"}
 # Library -> the only parts of sim2real that may import it, anywhere in a file.
 HOMES = {
     **{name: {"training"} for name in LEARNING},
-    "torch": {"training", "doctor"},
+    "torch": {"training", "adaptation", "perception", "doctor"},
+    "onnx": {"training", "adaptation"},
     "stable_baselines3": {"training", "envs"},  # envs: the thin adapter
     **{name: {"simulators"} for name in PHYSICS},
     "mujoco": {"simulators", "doctor"},
