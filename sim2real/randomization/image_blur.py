@@ -51,7 +51,7 @@ def _lines(length: np.ndarray, angle: np.ndarray, reach: int) -> np.ndarray:
     return np.ascontiguousarray(total[:, :-1, :-1] / count, np.float32)
 
 
-def row_shifts(way: np.ndarray, height: int) -> list[list[tuple[int, int, int]]]:
+def row_shifts(way: np.ndarray, height: int, width: int) -> list[list[tuple[int, int, int]]]:
     """How far a rolling shutter moves each row: for each image (first row, last row + 1, whole [px] to the right).
 
     Args:
@@ -60,6 +60,7 @@ def row_shifts(way: np.ndarray, height: int) -> list[list[tuple[int, int, int]]]
     """
     phase = (np.arange(height) - (height - 1) / 2.0) / max(height - 1, 1)
     shifts = np.rint(way[:, None] * phase).astype(int)
+    np.clip(shifts, 1 - width, width - 1, out=shifts)  # a row is never without a pixel of its own
     starts = np.diff(shifts, axis=1, prepend=shifts[:, :1] - 1) != 0
     runs: list[list[tuple[int, int, int]]] = [[] for _ in way]
     image, top = np.nonzero(starts)
@@ -74,14 +75,9 @@ def row_shifts(way: np.ndarray, height: int) -> list[list[tuple[int, int, int]]]
 
 def move_rows(image: np.ndarray, runs: list[tuple[int, int, int]]) -> None:
     """Move the rows of ``runs`` to the right by their pixels, in place; edges are repeated."""
-    width = image.shape[1]
     for top, bottom, shift in runs:
-        rows = image[top:bottom]
+        rows, moved = image[top:bottom].copy(), image[top:bottom]
         if shift > 0:
-            edge = min(shift, width)
-            rows[:, edge:] = rows[:, :width - edge].copy()
-            rows[:, :edge] = rows[:, :1].copy()
+            cv2.copyMakeBorder(rows[:, :-shift], 0, 0, shift, 0, cv2.BORDER_REPLICATE, moved)
         else:
-            edge = max(shift, -width)
-            rows[:, :edge] = rows[:, -edge:].copy()
-            rows[:, edge:] = rows[:, -1:].copy()
+            cv2.copyMakeBorder(rows[:, -shift:], 0, 0, 0, -shift, cv2.BORDER_REPLICATE, moved)

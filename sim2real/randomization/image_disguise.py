@@ -9,8 +9,6 @@ import numpy as np
 
 from sim2real.randomization.image_noise import Draws
 
-_TAPS = [(row, column) for row in range(3) for column in range(3)]
-
 
 class RandomConvolution:
     """A random 3x3 convolution over all colours, mixed with the image: new textures and colours, the same shapes.
@@ -34,28 +32,25 @@ class RandomConvolution:
         share = values["random_convolution"]
         self.active = share > 0.0
         ids = np.flatnonzero(self.active)
-        share = share[ids, None, None, None]
-        kernel = share * draws.normal("random convolution", ids, 81).reshape(-1, 9, 3, 3) / np.sqrt(27.0)
-        kernel[:, 4] += (1.0 - share[:, 0]) * np.eye(3)
-        # what is added so that mid grey stays: 255/2 (1 - sum of the weights), with the middle tap
-        offset = 127.5 * (1.0 - kernel.sum(axis=(1, 3)))
-        matrices = np.zeros((len(ids), 9, 3, 4), np.float32)
-        matrices[..., :3] = kernel
-        matrices[:, 4, :, 3] = offset
-        self._matrices = dict(zip(ids.tolist(), matrices, strict=True))
-        self._sum, self._part = np.empty((2, *shape), np.float32)
+        share = share[ids, None, None, None, None]
+        # (n, to channel, from channel, row, column)
+        kernels = share * draws.normal("random convolution", ids, 81).reshape(-1, 3, 3, 3, 3) / np.sqrt(27.0)
+        kernels[:, :, :, 1, 1] += (1.0 - share[:, 0, 0]) * np.eye(3)
+        # mid grey, 127.5, stays: what its three channels give and this are 127.5
+        self._offsets = dict(zip(ids.tolist(), 127.5 * (1.0 - kernels.sum(axis=(2, 3, 4))), strict=True))
+        self._kernels = dict(zip(ids.tolist(), kernels.astype(np.float32), strict=True))
 
     def apply(self, i: int, frame: np.ndarray) -> None:
         """Change image ``i`` of the batch in place, (h, w, 3) uint8."""
-        h, w, _ = frame.shape
-        padded = cv2.copyMakeBorder(frame, 1, 1, 1, 1, cv2.BORDER_REPLICATE).astype(np.float32)
-        total, part = self._sum, self._part
-        total[:] = 0.0
-        for (row, column), matrix in zip(_TAPS, self._matrices[i], strict=True):
-            cv2.transform(padded[row:row + h, column:column + w], matrix, part)
-            cv2.add(total, part, total)
-        cv2.threshold(total, 0.0, 0.0, cv2.THRESH_TOZERO, total)
-        cv2.convertScaleAbs(total, frame)
+        channels = [channel.astype(np.float32) for channel in cv2.split(frame)]
+        mixed = []
+        for kernels, offset in zip(self._kernels[i], self._offsets[i], strict=True):
+            parts = (cv2.filter2D(channel, -1, kernel, borderType=cv2.BORDER_REPLICATE)
+                     for channel, kernel in zip(channels, kernels, strict=True))
+            total = sum(parts, np.float32(offset))
+            cv2.threshold(total, 0.0, 0.0, cv2.THRESH_TOZERO, total)
+            mixed.append(cv2.convertScaleAbs(total))
+        cv2.merge(mixed, frame)
 
 
 class Cutout:

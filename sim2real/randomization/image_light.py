@@ -43,7 +43,7 @@ class Light:
         self._shape, self._size = shape, h * w * 3
         self._defocus = (values["defocus"] * w).tolist()
         self._kernels = line_kernels(values["motion_blur_length"] * w, values["motion_blur_angle"])
-        self._runs = row_shifts(values["rolling_shutter"] * w, h)
+        self._runs = row_shifts(values["rolling_shutter"] * w, h, w)
         self._vignetting = values["vignetting"].tolist()
         # ------------------------------------------------ noise, in units of white
         gain = values["gain"]

@@ -14,7 +14,7 @@ import numpy as np
 from sim2real import rng
 from sim2real.randomization.events import random_column
 
-_PLACES = 1 << 20  # where a run may begin
+_PLACES = 1 << 17  # where a run may begin; a bank that does not fit into the cache costs more than the arithmetic
 _BLOCK = 1 << 16  # numbers that are made at once
 
 

@@ -57,7 +57,7 @@ class ImageRandomizer:
         n, shape = len(images), images.shape[1:]
         counter = _integers("counter", np.broadcast_to(counter, n) if np.ndim(counter) == 0 else counter, n)
         identities = _integers("identities", np.arange(n) if identities is None else identities, n)
-        out = np.array(images, order="C")
+        out = np.empty(images.shape, np.uint8)
         if out.size == 0:
             return out
         draws = Draws(self.seed, identities, counter)
@@ -66,10 +66,13 @@ class ImageRandomizer:
         light = Light(settings, draws, shape)
         stages = [light, Colour(settings, light.exposed), Link(settings, shape),
                   RandomConvolution(settings, draws, shape), Cutout(settings, draws, shape)]
+        # image by image, not stage by stage: what one has just written is still in the cache for the next
         for i, active in enumerate(np.array([stage.active for stage in stages]).T.tolist()):
+            frame = out[i]
+            frame[:] = images[i]
             for stage, on in zip(stages, active, strict=True):
                 if on:
-                    stage.apply(i, out[i])
+                    stage.apply(i, frame)
         return out
 
     def _checked(self, images: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
