@@ -32,10 +32,10 @@ def IMAGES() -> list[tuple]:
              "direction of that way: 0 along rows, positive turns to down"),
         _row("rolling_shutter", "1", 0, (-0.025, 0.025), (-0.03, 0.03), (-1, 1),
              "way of the image, along rows, from the first row's exposure to the last's, over its width"),
-        _sometimes("vignetting", 0.25, 0.5, 0.6, (-2, 1), "share of the light that is lost in the corners"),
+        _sometimes("vignetting", 0.2, 0.5, 0.6, (-10, 1), "share of the light that is lost in the corners"),
         # ---------------------------------------------------------------- sensor
         _row("exposure", "1", 1, (0.5, 2), (0.4, 2.5), (1e-3, 1e3), "light on the sensor over nominal", log=True),
-        _sometimes("shot_noise", 0.5, 0.04, 0.05, (-1, 1),
+        _sometimes("shot_noise", 0.4, 0.04, 0.05, (-1, 1),
                    "standard deviation of white's photon noise at nominal exposure, over white"),
         _row("gain", "1", 1, (0.7, 1.5), (0.6, 1.7), (1e-3, 1e3),
              "amplification of signal and noise over nominal", log=True),
@@ -50,7 +50,8 @@ def IMAGES() -> list[tuple]:
         _row("hue", "rad", 0, (-0.15, 0.15), (-0.2, 0.2), (-3.2, 3.2), "turn of the colours about grey"),
         _row("gamma", "1", 1, (0.7, 1.4), (0.6, 1.6), (0.05, 20), "exponent on pixel values between 0 and 1",
              log=True),
-        _row("contrast", "1", 1, (0.7, 1.3), (0.6, 1.4), (0, 10), "distance of pixel values from mid grey, over nominal"),
+        _row("contrast", "1", 1, (0.7, 1.3), (0.6, 1.4), (0, 10),
+             "distance of pixel values from mid grey over nominal"),
         # ---------------------------------------------------------------- on the way to the policy
         _sometimes("resolution", 0.1, 0.5, 0.4, (0.01, 20), "share of the pixels along a side that arrive", best=1.0),
         _sometimes("jpeg_quality", 0.1, 30, 20, (1, 1e4), "quality of a JPEG compression; 100 or more is none",

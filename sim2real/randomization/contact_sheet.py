@@ -35,8 +35,8 @@ def contact_sheet(frames: np.ndarray, labels: Sequence[str] = (), columns: int =
     """
     n, h, w, _ = check_images(frames).shape
     if n == 0 or h == 0 or w == 0 or columns < 1 or scale < 1:
-        raise BadInputError(f"expected frames, columns and scale of 1 or more, got frames {frames.shape}, {columns} and "
-                            f"{scale}")
+        raise BadInputError(f"expected frames, columns and scale of 1 or more, got frames {frames.shape}, {columns} "
+                            f"and {scale}")
     if labels and len(labels) != n:
         raise BadInputError(f"expected one label for each of {n} frames, got {len(labels)}")
     columns, text = min(columns, n), _LINE if labels else 0

@@ -59,12 +59,12 @@ def normal_bank(size: int) -> np.ndarray:
 def uniform_bank(size: int) -> np.ndarray:
     """Uniform numbers in [0, 1), float32: see ``normal_bank``."""
     stream = rng.Stream(1, np.zeros(1), "image", np.arange(_BLOCK))
-    return _bank(size, lambda block: stream.uniform(block))
+    below_one = np.nextafter(np.float32(1), np.float32(0))  # rounding to single precision makes ones
+    return _bank(size, lambda block: np.minimum(stream.uniform(block).astype(np.float32), below_one))
 
 
 def _bank(size, draw):
     blocks = range(-(-(_PLACES + size) // _BLOCK))
     bank = np.concatenate([draw(block).ravel().astype(np.float32) for block in blocks])
-    np.minimum(bank, np.nextafter(np.float32(1), np.float32(0)), out=bank)
     bank.flags.writeable = False
     return bank
