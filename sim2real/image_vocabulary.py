@@ -14,6 +14,8 @@ import math
 
 import numpy as np
 
+from sim2real.visual_vocabulary import ENGINES
+
 PREFIX = "image_"
 IDLE_BELOW = tuple(PREFIX + name for name in (  # nominal 0: what is less is nothing
     "defocus", "motion_blur_length", "vignetting", "shot_noise", "gaussian_noise", "salt_pepper_noise",
@@ -73,10 +75,9 @@ def settle(name: str, value: np.ndarray, nominal: float) -> np.ndarray:
 
 
 def _row(name, unit, nominal, train, twin, physical, text, *, log=False):
-    # engines: none renders these; they act on the images of all
     return (PREFIX + name, unit, float(nominal), float(train[0]), float(train[1]), "log_uniform" if log else "uniform",
             float(twin[0]), float(twin[1]), float(physical[0]), float(physical[1]), "image", True,
-            ("mujoco", "pybullet"), text)
+            ENGINES, text)
 
 
 def _sometimes(name, probability, worst, twin_worst, physical, text, best=0.0):
