@@ -17,11 +17,11 @@ from sim2real import rotations
 from sim2real.errors import SimulationError
 from sim2real.robot_model import Geom
 from sim2real.simulators import textures
-from sim2real.simulators.bullet_world import quiet
 from sim2real.simulators.drone_scene import looks as drone_looks
 from sim2real.simulators.looks import OWN, Looks, Views, link_poses
 from sim2real.simulators.painter import Lens, Painter
 from sim2real.simulators.quiet_bullet import pybullet
+from sim2real.simulators.quiet_output import quiet
 from sim2real.simulators.visual_scene import ROBOT, Poses, VisualScene
 
 NEAR, FAR = 0.01, 20.0  # clipping, over the scene's extent

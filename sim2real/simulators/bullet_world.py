@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,25 +11,7 @@ from sim2real.errors import SimulationError
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import FIELD_OF_VIEW, overview
 from sim2real.simulators.quiet_bullet import pybullet
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Drop what Bullet's C code writes to standard output: rounding of a unit axis is a warning to it.
-
-    Programs read JSON from there. What goes wrong in earnest raises ``pybullet.error`` all the same.
-    """
-    flush = ctypes.CDLL(None).fflush if os.name == "posix" else lambda _: None
-    flush(None)
-    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 1)
-        yield
-    finally:
-        flush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(sink)
+from sim2real.simulators.quiet_output import quiet
 
 
 class BulletWorld:

@@ -45,6 +45,7 @@ class MujocoPainter(Painter):
         self._size = (0, 0)
         self._context: mujoco.MjrContext | None = None
         self._gl = None
+        self._displaced = False  # whether things are elsewhere than in the scene
         self._read_model(scene)
 
     def _read_model(self, scene: VisualScene) -> None:
@@ -55,7 +56,9 @@ class MujocoPainter(Painter):
         self._own = model.mat_rgba[self._material]
         self._own_cover = model.mat_texid[self._material, RGB]
         self._first_texture = model.ntex - len(self.textures)
-        self._place, self._turn, self._extents = (x.copy() for x in (model.geom_pos, model.geom_quat, model.geom_size))
+        self._texture_tables = [model.mat_texid]
+        self._nominal = {name: getattr(model, name).copy() for name in
+                         ("geom_pos", "geom_quat", "geom_size", "geom_rbound")}
         self._names = {geom: i for i, (geom, _, _) in enumerate(self._geoms)}
         robot = scene.robot
         self._joints = [] if robot is None or robot.kind == "drone" else \
@@ -63,11 +66,7 @@ class MujocoPainter(Painter):
 
     # ------------------------------------------------------------------ once a call
     def _prepare(self, width: int, height: int, poses: Poses, looks: Looks) -> None:
-        if self._context is None:
-            self._open(width, height)
-        self._gl.make_current()
-        if (width, height) != self._size:
-            self._resize(width, height)
+        self._prepare_pixels(width, height)
         self._colors = np.stack([looks.surface(g, own) for g, own in zip(self._group, self._own, strict=True)],
                                 axis=1) if len(self._group) else np.zeros((poses.n, 0, 3))
         shown = np.concatenate([looks.shown, np.ones((poses.n, 1), bool)], axis=1)[:, self._thing]
@@ -79,6 +78,13 @@ class MujocoPainter(Painter):
 
     def _kind(self, name: str) -> str:
         return next(thing.kind for thing in self.scene.things if thing.name == name)
+
+    def _prepare_pixels(self, width: int, height: int) -> None:
+        if self._context is None:
+            self._open(width, height)
+        self._gl.make_current()
+        if (width, height) != self._size:
+            self._resize(width, height)
 
     def _open(self, width: int, height: int) -> None:
         self._model.vis.global_.offwidth, self._model.vis.global_.offheight = width, height
@@ -98,6 +104,7 @@ class MujocoPainter(Painter):
                 f"pybullet ({error})") from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR.value
+        self._texture_tables.append(self._context.mat_texid.reshape(-1, _ROLES))
         self._view = mujoco.MjvScene(self._model, maxgeom=self._model.ngeom + 8)
         self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
         for flag in (mujoco.mjtRndFlag.mjRND_SKYBOX, mujoco.mjtRndFlag.mjRND_HAZE, mujoco.mjtRndFlag.mjRND_FOG):
@@ -159,10 +166,13 @@ class MujocoPainter(Painter):
         model, data, scene = self._model, self._data, self.scene
         if self._joints:
             data.qpos[self._joints] = scene.robot.home if poses.joints is None else poses.joints[i]
-        elif scene.robot is not None and poses.base is not None:
-            data.qpos[:7] = poses.base[i]
-        if self._moved or self._sized:
-            model.geom_pos[:], model.geom_quat[:], model.geom_size[:] = self._place, self._turn, self._extents
+        elif scene.robot is not None:
+            base = [*scene.robot_position, *scene.robot_quaternion]
+            data.qpos[:7] = base if poses.base is None else poses.base[i]
+        if self._moved or self._sized or self._displaced:
+            for name, values in self._nominal.items():
+                getattr(model, name)[:] = values
+            self._displaced = bool(self._moved or self._sized)
             for k, _, place, turn in self._moved:
                 model.geom_pos[k], model.geom_quat[k] = place[i], turn[i]
             for k, sizes in self._sized:
@@ -184,7 +194,7 @@ class MujocoPainter(Painter):
         drawn = np.where(cover >= 0, self._first_texture + cover, -1)
         drawn = np.where(looks.kind[i, group] == OWN, self._own_cover, drawn)
         # the scene's geoms take the model's, the renderer its own table's
-        for table in (model.mat_texid, self._context.mat_texid.reshape(-1, _ROLES)):
+        for table in self._texture_tables:
             table[material, RGB] = drawn
 
     def _set_lights(self, i: int, looks: Looks) -> None:
