@@ -28,7 +28,7 @@ _LAMP = 30000.0  # [lux] that a lamp of strength 1 gives at the scene's centre
 _AROUND = 14000.0  # [lux] of light from everywhere of 1
 _AWAY = (0.0, 0.0, -1e4)  # [m]
 _SPHERE, _BOX = mujoco.mjtGeom.mjGEOM_SPHERE.value, mujoco.mjtGeom.mjGEOM_BOX.value
-_HELP = ("install the Debian packages libvulkan1 and mesa-vulkan-drivers and `pip install mujoco-studio`, or paint with "
+_HELP = ("install the Debian packages libvulkan1 and mesa-vulkan-drivers, and mujoco-studio with pip; or paint with "
          "mujoco or pybullet")
 
 

@@ -6,14 +6,11 @@ the renderer from the start, so that a frame with other textures costs no more t
 
 from __future__ import annotations
 
-import ctypes
-
 import mujoco
 import numpy as np
 
-from sim2real.errors import MissingDependencyError
 from sim2real.simulators.looks import OWN, Looks, Views
-from sim2real.simulators.mujoco_render import prepare_opengl
+from sim2real.simulators.opengl import FAILURES, missing_opengl, prepare_opengl
 from sim2real.simulators.painter import Lens, Painter
 from sim2real.simulators.visual_model import FAR, NEAR, RGB, half_sizes, visual_model
 from sim2real.simulators.visual_scene import Poses, VisualScene
@@ -95,13 +92,8 @@ class MujocoPainter(Painter):
             self._gl = gl_context.GLContext(width, height)
             self._gl.make_current()
             self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-        # the middle two are what PyOpenGL raises where a library of OpenGL is missing
-        except (ImportError, AttributeError, TypeError, ctypes.ArgumentError, RuntimeError,
-                mujoco.FatalError) as error:
-            raise MissingDependencyError(
-                "painting with MuJoCo needs OpenGL without a screen: install the Debian packages libegl1, "
-                "libopengl0 and libgl1-mesa-dri, and set MUJOCO_GL=egl if a display is set but dead; or paint with "
-                f"pybullet ({error})") from error
+        except FAILURES as error:
+            raise missing_opengl(error) from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR.value
         self._texture_tables.append(self._context.mat_texid.reshape(-1, _ROLES))

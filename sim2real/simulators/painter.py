@@ -45,7 +45,7 @@ class Painter(abc.ABC):
         self.num_pictures = len(found)
 
     def render(self, camera: str, poses: Poses, values: np.ndarray | None = None, kind: str = "color",
-               progress: Callable[[int], object] | None = None) -> np.ndarray:
+               progress: Callable[[int], object] | None = None, *, size: tuple[int, int] | None = None) -> np.ndarray:
         """Frames of a camera.
 
         Args:
@@ -56,14 +56,17 @@ class Painter(abc.ABC):
                 float32, inf where nothing is; "segmentation": (n, height, width) int32, 0 where nothing is, else one
                 plus the index in ``scene.groups``.
             progress: Called with the number of frames that are done.
+            size: (height, width) in [pixels] of the frames, see ``CameraModel.framed``; default: the camera's.
 
         Raises:
-            BadInputError: An unknown camera or kind, or shapes that do not fit.
+            BadInputError: An unknown camera or kind, an impossible size, or shapes that do not fit.
             ParameterError: Values of another shape.
         """
         if kind not in KINDS:
             raise BadInputError(unknown("kind", kind, KINDS))
         model = self.scene.camera(camera)
+        if size is not None:
+            model = model.framed(*size)
         poses.check(self.scene)
         values = self._values(poses.n, values)
         poses = place_distractors(self.scene, poses, values)

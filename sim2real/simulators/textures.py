@@ -6,6 +6,7 @@ freely, as in Tobin et al. 2017 ("Domain randomization for transferring deep neu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,9 +32,12 @@ def texture(kind: str, variant: int, size: int = SIZE) -> np.ndarray:
     return np.round(255.0 * np.clip(mixed, 0.0, 1.0)).astype(np.uint8)
 
 
+@functools.cache
 def bank(kinds: Sequence[str] = DRAWN, size: int = SIZE) -> np.ndarray:
-    """All variants of ``kinds``, shape (len(kinds), VARIANTS, size, size, 3) uint8."""
-    return np.stack([[texture(kind, variant, size) for variant in range(VARIANTS)] for kind in kinds])
+    """All variants of ``kinds``, shape (len(kinds), VARIANTS, size, size, 3) uint8, made once; not to be written to."""
+    made = np.stack([[texture(kind, variant, size) for variant in range(VARIANTS)] for kind in kinds])
+    made.flags.writeable = False
+    return made
 
 
 def pictures(folder: str | Path, size: int = SIZE) -> np.ndarray:

@@ -47,7 +47,7 @@ def test_pictures_do_not_touch_the_simulation(sim, picture):
 
 def test_bad_requests(sim):
     with pytest.raises(BadInputError, match="picture of at most"):
-        sim.render("overview", size=(4000, 4000))
+        sim.render("overview", size=(5000, 4000))
     with pytest.raises((BadInputError, MissingDependencyError), match="unknown camera 'overvieww'|OpenGL"):
         sim.render("overvieww")
 
