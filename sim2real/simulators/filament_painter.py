@@ -46,13 +46,11 @@ class FilamentPainter(MujocoPainter):
         self._resized: set[int] = set()
         self._distances = [float(np.linalg.norm(np.subtract(light.position, scene.centre))) for light in scene.lights]
 
-    def _prepare_pixels(self, width: int, height: int) -> None:
+    def _begin(self) -> None:
         if self._context is None:
-            self._open(width, height)
-        if (width, height) != self._size:
-            self._resize(width, height)
+            self._open()
 
-    def _open(self, width: int, height: int) -> None:
+    def _open(self) -> None:
         self._f = f = filament()
         from mujoco.rendering.filament.model_scene import ModelScene
 
@@ -76,7 +74,6 @@ class FilamentPainter(MujocoPainter):
         self._add_target("depth", f.PixelFormat.PIXEL_FORMAT_R32F, np.empty((1, 1), np.float32))
 
     def _resize(self, width: int, height: int) -> None:
-        self._size = (width, height)
         for kind, (target, read, pixels) in self._targets.items():
             target.resize(width, height)
             pixels = np.empty((height, width, *pixels.shape[2:]), pixels.dtype)
@@ -127,7 +124,7 @@ class FilamentPainter(MujocoPainter):
             request = f.RenderRequest()
             request.scene, request.target, request.camera = self._view.scene, self._targets[kind][0], camera
             request.viewport.left = request.viewport.bottom = 0
-            request.viewport.width, request.viewport.height = self._size
+            request.viewport.width, request.viewport.height = self._drawn
             request.draw_mode, request.post_processing = modes[kind], kind == "color"
             request.shadows = bool(self._shadows and looks.shadow[i])
             request.reflections = bool((looks.reflectance[i] > 0.0).any())
@@ -145,12 +142,12 @@ class FilamentPainter(MujocoPainter):
         self._around.set_intensity(_AROUND * looks.ambient[i])
 
     def _camera_of(self, i: int, views: Views, lens: Lens) -> Any:
-        (fx, fy), (cx, cy) = views.intrinsics[i, :2], lens.centre[i]
+        (fx, fy, cx, cy), width, height = lens.intrinsics[i].tolist(), lens.width[i], lens.height[i]
         near, axes = NEAR * self._model.stat.extent, views.axes[i]
         return self._f.Camera(
             pos=views.position[i], forward=axes[:, 2], up=-axes[:, 1], frustum_near=near,
-            frustum_far=FAR * self._model.stat.extent, frustum_center=near * (0.5 * lens.width - cx) / fx,
-            frustum_width=near * 0.5 * lens.width / fx, frustum_bottom=-near * (lens.height - cy) / fy,
+            frustum_far=FAR * self._model.stat.extent, frustum_center=near * (0.5 * width - cx) / fx,
+            frustum_width=near * 0.5 * width / fx, frustum_bottom=-near * (height - cy) / fy,
             frustum_top=near * cy / fy)
 
     def close(self) -> None:
@@ -159,7 +156,7 @@ class FilamentPainter(MujocoPainter):
             self._targets, self._around, self._view = {}, None, None
             with quiet():
                 self._context = None
-            self._size = (0, 0)
+            self._drawn = (0, 0)
 
 
 def filament() -> ModuleType:

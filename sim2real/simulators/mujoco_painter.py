@@ -39,7 +39,6 @@ class MujocoPainter(Painter):
         self._shadows = shadows != "none"
         self._model, self._geoms = visual_model(scene, SHADOW_SIZES[shadows], samples, self.textures)
         self._data = mujoco.MjData(self._model)
-        self._size = (0, 0)
         self._context: mujoco.MjrContext | None = None
         self._gl = None
         self._displaced = False  # whether things are elsewhere than in the scene
@@ -62,8 +61,8 @@ class MujocoPainter(Painter):
             [model.joint(name).qposadr[0] for name in robot.joint_names]
 
     # ------------------------------------------------------------------ once a call
-    def _prepare(self, width: int, height: int, poses: Poses, looks: Looks) -> None:
-        self._prepare_pixels(width, height)
+    def _prepare(self, poses: Poses, looks: Looks) -> None:
+        self._begin()
         self._colors = np.stack([looks.surface(g, own) for g, own in zip(self._group, self._own, strict=True)],
                                 axis=1) if len(self._group) else np.zeros((poses.n, 0, 3))
         shown = np.concatenate([looks.shown, np.ones((poses.n, 1), bool)], axis=1)[:, self._thing]
@@ -76,14 +75,14 @@ class MujocoPainter(Painter):
     def _kind(self, name: str) -> str:
         return next(thing.kind for thing in self.scene.things if thing.name == name)
 
-    def _prepare_pixels(self, width: int, height: int) -> None:
+    def _begin(self) -> None:
         if self._context is None:
-            self._open(width, height)
+            self._open()
         self._gl.make_current()
-        if (width, height) != self._size:
-            self._resize(width, height)
 
-    def _open(self, width: int, height: int) -> None:
+    def _open(self) -> None:
+        camera = self.scene.cameras[0]
+        width, height = camera.width, camera.height
         self._model.vis.global_.offwidth, self._model.vis.global_.offheight = width, height
         try:
             prepare_opengl()
@@ -107,7 +106,7 @@ class MujocoPainter(Painter):
         if width > self._context.offWidth or height > self._context.offHeight:
             mujoco.mjr_resizeOffscreen(max(width, self._context.offWidth), max(height, self._context.offHeight),
                                        self._context)
-        self._rect, self._size = mujoco.MjrRect(0, 0, width, height), (width, height)
+        self._rect = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
         self._depth = np.empty((height, width), np.float32)
 
@@ -198,15 +197,15 @@ class MujocoPainter(Painter):
         model.light_active[:] = looks.light_on[i]
 
     def _set_camera(self, i: int, views: Views, lens: Lens) -> None:
-        fx, fy = views.intrinsics[i, :2]
-        (cx, cy), near = lens.centre[i], NEAR * self._model.stat.extent
+        fx, fy, cx, cy = lens.intrinsics[i].tolist()
+        width, height, near = lens.width[i], lens.height[i], NEAR * self._model.stat.extent
         axes = views.axes[i]
         for camera in self._view.camera[:2]:
             camera.pos[:], camera.forward[:], camera.up[:] = views.position[i], axes[:, 2], -axes[:, 1]
             camera.frustum_near, camera.frustum_far = near, FAR * self._model.stat.extent
-            camera.frustum_center = near * (0.5 * lens.width - cx) / fx
-            camera.frustum_width = near * 0.5 * lens.width / fx
-            camera.frustum_bottom, camera.frustum_top = -near * (lens.height - cy) / fy, near * cy / fy
+            camera.frustum_center = near * (0.5 * width - cx) / fx
+            camera.frustum_width = near * 0.5 * width / fx
+            camera.frustum_bottom, camera.frustum_top = -near * (height - cy) / fy, near * cy / fy
 
     def close(self) -> None:
         if self._context is not None:
@@ -214,4 +213,4 @@ class MujocoPainter(Painter):
             self._context.free()
             self._gl.free()
             self._context = self._gl = None
-            self._size = (0, 0)
+            self._drawn = (0, 0)
