@@ -20,6 +20,7 @@ from sim2real.simulators.visual_scene import Poses, VisualScene
 KINDS = ("color", "depth", "segmentation")
 _EXACT = 1e-4  # share of the distortion that may be left where it is undone
 _MOST_ROUNDS = 16
+_FINER = 2  # what is not mixed is taken from the nearest pixel: from smaller ones
 _SPARED = 1.15  # of the picture's size: so much more is drawn with no more pixels
 _MOST_MARGIN = 1.0  # of the picture's size, drawn on each side for a lens that sees more than a pinhole
 
@@ -75,7 +76,7 @@ class Painter(abc.ABC):
         poses = place_distractors(self.scene, poses, values)
         looks, views = Looks.of(self.scene, values), Views.of(self.scene, model, poses, values)
         covers = texture_index(looks.kind, looks.variant, self.num_pictures)
-        lens = Lens(model, views)
+        lens = Lens(model, views, 1 if kind == "color" else _FINER)
         self._prepare(poses, looks)
         shape = (poses.n, model.height, model.width)
         out = np.empty(shape + (3,) if kind == "color" else shape,
@@ -153,7 +154,8 @@ class Lens:
         intrinsics: Of the pinholes in [pixels], (n, 4): fx, fy, cx, cy.
     """
 
-    def __init__(self, camera: CameraModel, views: Views):
+    def __init__(self, camera: CameraModel, views: Views, finer: int = 1):
+        """``finer``: times so many pixels along a side are drawn where they are bent."""
         self._camera, n = camera, len(views.intrinsics)
         self._bent = views.distortion.any(axis=1)
         self.width, self.height = np.full(n, camera.width), np.full(n, camera.height)
@@ -164,7 +166,8 @@ class Lens:
             first = np.maximum(self._ideal.min(axis=(1, 2)) - 0.5, -_MOST_MARGIN * size)
             last = np.minimum(self._ideal.max(axis=(1, 2)) + 0.5, (1.0 + _MOST_MARGIN) * size)
             span = last - first
-            pixels = np.where(self._bent[:, None] & (span > _SPARED * size), np.ceil(span).astype(int), size)
+            pixels = finer * np.where(span > _SPARED * size, np.ceil(span).astype(int), size)
+            pixels = np.where(self._bent[:, None], pixels, size)
             self.width, self.height = pixels.T
             self._first, self._scale = first, pixels / span
             bent, scale = self._bent, self._scale[self._bent]
@@ -204,6 +207,9 @@ def _ideal_pixels(camera: CameraModel, views: Views) -> np.ndarray:
         for _ in range(rounds):
             there_x, there_y = distort(x, y, coefficients)
             x, y = x + (x1 - there_x), y + (y1 - there_y)
+            if rounds == _MOST_ROUNDS:  # a lens that sees round corners has no inverse there; this stays bounded
+                wide = np.float32(1.0 + 2.0 * _MOST_MARGIN)
+                x, y = np.clip(x, wide * x1.min(), wide * x1.max()), np.clip(y, wide * y1.min(), wide * y1.max())
         out[rows, ..., 0], out[rows, ..., 1] = fx * x + cx, fy * y + cy
     return out
 
