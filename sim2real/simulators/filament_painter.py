@@ -88,7 +88,7 @@ class FilamentPainter(MujocoPainter):
     def _draw(self, i: int, poses: Poses, looks: Looks, views: Views, covers: np.ndarray, lens: Lens,
               kind: str) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
         self._set_poses(i, poses)
-        self._set_surfaces(i, looks, covers, solid=kind == "depth")
+        self._set_surfaces(i, looks, covers)
         self._set_lights(i, looks)
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_camlight(self._model, self._data)

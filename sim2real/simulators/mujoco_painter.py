@@ -114,7 +114,7 @@ class MujocoPainter(Painter):
     def _draw(self, i: int, poses: Poses, looks: Looks, views: Views, covers: np.ndarray, lens: Lens,
               kind: str) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
         self._set_poses(i, poses)
-        self._set_surfaces(i, looks, covers, solid=kind == "depth")
+        self._set_surfaces(i, looks, covers)
         self._set_lights(i, looks)
         model, data, view = self._model, self._data, self._view
         mujoco.mj_kinematics(model, data)
@@ -124,28 +124,27 @@ class MujocoPainter(Painter):
         self._set_camera(i, views, lens)
         view.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = bool(self._shadows and looks.shadow[i])
         view.flags[mujoco.mjtRndFlag.mjRND_REFLECTION.value] = bool((looks.reflectance[i] > 0.0).any())
-        if kind == "segmentation":
-            return self._segmentation()
+        if kind != "color":
+            return self._geometry(kind)
         mujoco.mjr_render(self._rect, view, self._context)
-        color = kind == "color"
-        mujoco.mjr_readPixels(self._pixels if color else None, self._depth, self._rect, self._context)
-        empty = self._depth[::-1] <= 0.0  # reversed depth: zero is as far as it goes
-        if color:
-            return self._pixels[::-1], empty
-        near, far = NEAR * model.stat.extent, FAR * model.stat.extent
-        z = self._depth[::-1].astype(float)
-        return np.where(empty, np.inf, near * far / (near + z * (far - near))).astype(np.float32)
+        mujoco.mjr_readPixels(self._pixels, self._depth, self._rect, self._context)
+        return self._pixels[::-1], self._depth[::-1] <= 0.0  # reversed depth: zero is as far as it goes
 
-    def _segmentation(self) -> np.ndarray:
+    def _geometry(self, kind: str) -> np.ndarray:
+        """What is drawn in colours that are numbers: without smooth edges, whose depth would be one in between."""
         flags = self._view.flags
         for flag in (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR):
             flags[flag.value] = 1
         try:
             mujoco.mjr_render(self._rect, self._view, self._context)
-            mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
+            mujoco.mjr_readPixels(self._pixels, self._depth, self._rect, self._context)
         finally:
             for flag in (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR):
                 flags[flag.value] = 0
+        if kind == "depth":
+            near, far = NEAR * self._model.stat.extent, FAR * self._model.stat.extent
+            z = self._depth[::-1].astype(float)
+            return np.where(z > 0.0, near * far / (near + z * (far - near)), np.inf).astype(np.float32)
         number = self._pixels[::-1].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         groups = np.zeros(self._view.ngeom + 1, np.int32)
         for geom in self._view.geoms[:self._view.ngeom]:
@@ -170,11 +169,9 @@ class MujocoPainter(Painter):
                 model.geom_size[k] = sizes[i]
                 model.geom_rbound[k] = np.linalg.norm(sizes[i]) + np.max(sizes[i])
 
-    def _set_surfaces(self, i: int, looks: Looks, covers: np.ndarray, *, solid: bool) -> None:
-        """``solid``: nothing is transparent, since what is leaves no depth."""
+    def _set_surfaces(self, i: int, looks: Looks, covers: np.ndarray) -> None:
         model, group, material = self._model, self._group, self._material
-        model.mat_rgba[material, :3] = self._colors[i]
-        model.mat_rgba[material, 3] = np.ceil(self._alpha[i]) if solid else self._alpha[i]
+        model.mat_rgba[material, :3], model.mat_rgba[material, 3] = self._colors[i], self._alpha[i]
         # hidden things keep no shadow either
         model.geom_rgba[:, 3] = np.where(self._alpha[i] > 0.0, 1.0, 0.0)
         model.geom_rgba[:, :3] = _DEFAULT_COLOR

@@ -47,7 +47,7 @@ def test_the_geometry_is_that_of_mujoco_s_painter(make, name):
     scene, poses, values = make(name)
     scene = scene.with_cameras(scene.camera("front").resized(128, 128))
     kinds = ("segmentation", "depth")
-    with BulletPainter(scene) as ours, MujocoPainter(scene, samples=0) as other:
+    with BulletPainter(scene) as ours, MujocoPainter(scene, shadows="none") as other:
         try:
             theirs = [other.render("front", poses, values, kind) for kind in kinds]
         except MissingDependencyError as error:
