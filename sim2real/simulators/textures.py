@@ -63,7 +63,10 @@ def _read(path: Path, size: int) -> np.ndarray:
     if path.stat().st_size > _MAX_BYTES:
         raise BadInputError(f"{path}: {path.stat().st_size >> 20} MiB, at most {_MAX_BYTES >> 20} are read; make it "
                             "smaller")
-    found = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    try:
+        found = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, OSError):  # an empty file; one that may not be read
+        found = None
     if found is None:
         raise BadInputError(f"{path}: cannot be read as a picture; remove it, or save it as PNG")
     side = min(found.shape[:2])
