@@ -32,7 +32,7 @@ from sim2real.simulators.visual_scene import Poses
 FRAMES, SIDE, ROUNDS = 48, 64, 9
 KEPT = ("shadow", "shadow_softness", "distractor_*")
 QUALITIES = ({"shadows": "none", "samples": 0}, {"shadows": "low", "samples": 0}, {"shadows": "low", "samples": 4},
-             {"shadows": "medium", "samples": 4}, {"shadows": "high", "samples": 4})
+             {"shadows": "medium", "samples": 4})
 
 
 def measure(engine: str = "mujoco", rounds: int = ROUNDS, **quality) -> dict:
