@@ -14,6 +14,7 @@ from sim2real.ros.context import RosContext
 from sim2real.ros.log import Recorder
 from sim2real.ros.pairing import Frame
 from sim2real.ros.profiles import RosProfile
+from sim2real.ros.vision.eye import Eye
 
 
 def required_cameras(bundle: Bundle, robot: RobotDescription, profile: RosProfile, also: Iterable[str] = ()
@@ -39,12 +40,16 @@ def required_cameras(bundle: Bundle, robot: RobotDescription, profile: RosProfil
 
 
 def open_cameras(ros: RosContext, profile: RosProfile, required: Mapping[str, Intrinsics | None],
-                 arguments: Sequence[str] = ()) -> list[Camera]:
-    """The cameras ``required``, each with a process of its own; all or none. Close them."""
+                 arguments: Sequence[str] = (), eye: Eye | None = None) -> list[Camera]:
+    """The cameras ``required``, each with a process of its own; all or none. Close them.
+
+    One of them is the ``eye``'s, if there is one.
+    """
     cameras: list[Camera] = []
     try:
         for name, intrinsics in required.items():
-            cameras.append(Camera(ros, name, profile.cameras[name], intrinsics, arguments=arguments))
+            cameras.append(Camera(ros, name, profile.cameras[name], intrinsics, arguments=arguments,
+                                  eye=eye if eye is not None and eye.camera == name else None))
     except BaseException:
         for camera in cameras:
             camera.close()
