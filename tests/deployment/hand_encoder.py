@@ -7,9 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from sim2real import rotations
+from sim2real.cameras import CameraModel
 from sim2real.deployment.encoder import write_encoder
+from sim2real.robots import RobotDescription
 
-THRESHOLD = 40.0  # of red over green and over blue, from which a pixel counts
+THRESHOLD = 50.0  # of red over green and over blue, from which a pixel counts
 
 
 def red_onnx(height: int, width: int, homography: np.ndarray | None = None, *, after: Sequence = (),
@@ -56,6 +59,25 @@ def red_onnx(height: int, width: int, homography: np.ndarray | None = None, *, a
         [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["n", 2]),
          helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3])], stored)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
+def onto_plane(camera: CameraModel, z: float) -> np.ndarray:
+    """The homography (3, 3) that brings pixels of ``camera`` to (x, y) on the plane at height ``z`` [m]."""
+    axes = rotations.matrix(np.array(camera.quaternion)).T  # camera from world
+    eye = np.array(camera.position)
+    pixel_from_plane = camera.matrix @ np.stack([axes[:, 0], axes[:, 1], axes @ ([0.0, 0.0, z] - eye)], axis=1)
+    return np.linalg.inv(pixel_from_plane)
+
+
+def build_seeing_encoder(path, robot: RobotDescription, z: float = 0.038):
+    """The encoder of a red block on a table, through the camera ``table`` of ``robot``'s description.
+
+    ``z``: Height in [m] of what is seen of a block of 50 mm: more of its top, which is lit, than of its front.
+    """
+    camera = CameraModel.of(robot, "table")
+    write_encoder(path, red_onnx(camera.height, camera.width, onto_plane(camera, z)), labels=["block_x", "block_y"],
+                  unit="m", frame=robot.model.root, camera=camera.as_entry(), training={"method": "by hand"})
+    return path
 
 
 def camera_entry(width: int = 32, height: int = 24) -> dict:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-KEPT = 5  # predictions that a median is of
+KEPT = 30  # predictions that a median is of: so many that what an arm hides and shows again does not sway it
 LEAST = 3  # that have to agree before there is an estimate, or before it jumps
 JUMP = 0.05  # [m] from the median that a prediction may be off
 

@@ -17,7 +17,7 @@ from sim2real.ros.figures import Series
 from sim2real.ros.log import Recorder
 from sim2real.ros.vision.estimates import LEAST, Estimates, Prediction
 
-MOVED = 0.005  # [m] by which an estimate has to differ from the goal in use for the goal to follow: so the arm rests
+MOVED = 0.008  # [m] by which an estimate has to differ from the goal in use for the goal to follow: so the arm rests
 _MAX_AGE, _MAX_FRAMES = 0.3, 5.0  # [s] and periods of the camera, whichever is more: what an estimate may be old
 
 
