@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
@@ -16,11 +16,12 @@ THRESHOLD = 50.0  # of red over green and over blue, from which a pixel counts
 
 
 def red_onnx(height: int, width: int, homography: np.ndarray | None = None, *, after: Sequence = (),
-             image_type: int = TensorProto.UINT8) -> bytes:
+             numbers: Mapping[str, float] | None = None, image_type: int = TensorProto.UINT8) -> bytes:
     """Predictions (n, 2): where the red pixels' centre (u, v) lies by ``homography`` (3, 3); features (n, 3): their
     mean strength, u and v in [pixels].
 
-    Without any red the centre is pixel (0, 0). ``after``: nodes that make "prediction" of "place".
+    Without any red the centre is pixel (0, 0). ``after``: nodes that make "prediction" of "place", and the
+    ``numbers`` that they need.
     """
     homography = np.eye(3) if homography is None else homography
     weights = {
@@ -29,7 +30,7 @@ def red_onnx(height: int, width: int, homography: np.ndarray | None = None, *, a
         "u": np.tile(np.arange(width) + 0.5, (height, 1))[None, None],
         "v": np.tile(np.arange(height) + 0.5, (width, 1)).T[None, None],
         "least": np.array(1e-3), "one": np.ones((1, 1, 1, 1)), "area": np.array(1.0 / (height * width)),
-        "H": homography.T}
+        "H": homography.T, **{name: np.array(value) for name, value in (numbers or {}).items()}}
     node = helper.make_node
     nodes = [
         node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
