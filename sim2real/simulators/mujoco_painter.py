@@ -45,6 +45,7 @@ class MujocoPainter(Painter):
         self._size = (0, 0)
         self._context: mujoco.MjrContext | None = None
         self._gl = None
+        self._displaced = False  # whether things are elsewhere than in the scene
         self._read_model(scene)
 
     def _read_model(self, scene: VisualScene) -> None:
@@ -55,7 +56,8 @@ class MujocoPainter(Painter):
         self._own = model.mat_rgba[self._material]
         self._own_cover = model.mat_texid[self._material, RGB]
         self._first_texture = model.ntex - len(self.textures)
-        self._place, self._turn, self._extents = (x.copy() for x in (model.geom_pos, model.geom_quat, model.geom_size))
+        self._nominal = {name: getattr(model, name).copy() for name in
+                         ("geom_pos", "geom_quat", "geom_size", "geom_rbound")}
         self._names = {geom: i for i, (geom, _, _) in enumerate(self._geoms)}
         robot = scene.robot
         self._joints = [] if robot is None or robot.kind == "drone" else \
@@ -159,10 +161,13 @@ class MujocoPainter(Painter):
         model, data, scene = self._model, self._data, self.scene
         if self._joints:
             data.qpos[self._joints] = scene.robot.home if poses.joints is None else poses.joints[i]
-        elif scene.robot is not None and poses.base is not None:
-            data.qpos[:7] = poses.base[i]
-        if self._moved or self._sized:
-            model.geom_pos[:], model.geom_quat[:], model.geom_size[:] = self._place, self._turn, self._extents
+        elif scene.robot is not None:
+            base = [*scene.robot_position, *scene.robot_quaternion]
+            data.qpos[:7] = base if poses.base is None else poses.base[i]
+        if self._moved or self._sized or self._displaced:
+            for name, values in self._nominal.items():
+                getattr(model, name)[:] = values
+            self._displaced = bool(self._moved or self._sized)
             for k, _, place, turn in self._moved:
                 model.geom_pos[k], model.geom_quat[k] = place[i], turn[i]
             for k, sizes in self._sized:

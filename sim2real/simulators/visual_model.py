@@ -44,6 +44,7 @@ def visual_model(scene: VisualScene, shadow_size: int, samples: int, drawn: np.n
     for k, pixels in enumerate(drawn):
         _add_texture(spec, f"s2r/texture{k}", pixels)
     model = spec.compile()
+    model.geom_sameframe[:] = mujoco.mjtSameFrame.mjSAMEFRAME_NONE.value  # poses are written later
     index = {thing.name: (thing.look, k) for k, thing in enumerate(scene.things)}
     for k in range(model.ngeom):
         name = model.geom(k).name
