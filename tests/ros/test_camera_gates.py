@@ -39,7 +39,7 @@ def test_wrong_ones_are_one_line():
     with pytest.raises(BadInputError, match="robot ur5e: unknown camera 'wirst'; did you mean wrist.; 'cameras' in its "
                                             "ros section says where"):
         required_cameras(bundle(), ROBOT, PROFILE, ["wirst"])
-    with pytest.raises(BadInputError, match="unknown camera 'wrist'; known: table"):
+    with pytest.raises(BadInputError, match="unknown camera 'wrist'; known: front"):
         required_cameras(bundle(ENTRY), UR5E, RosProfile.for_robot(UR5E))
     with pytest.raises(RobotDescriptionError, match="the bundle's manifest: field 'cameras.wrist.fx': .* got -1"):
         required_cameras(bundle({**ENTRY, "fx": -1}), ROBOT, PROFILE)

@@ -61,7 +61,7 @@ def test_an_arm_reaches_the_block_that_it_sees_and_follows_it(processes, wait, t
     node = processes.start("deploy", folder / "seeing.s2r", "--arm", "--wait", "30", "--json", "--log",
                            tmp_path / "run.mcap")
     wait(truth.near, 60.0)
-    np.testing.assert_allclose(truth.block, [0.35, -0.15, 0.025], atol=1e-6)
+    np.testing.assert_allclose(truth.block, [0.35, -0.15, 0.03], atol=1e-6)
     truth.place(0.42, 0.2)
     wait(lambda: truth.block[1] > 0.0 and truth.near(), 30.0)
     truth.place(2.0, 0.0)  # not on the table: refused
@@ -86,14 +86,14 @@ def test_what_is_wrong_is_named(processes, wait, truth, folder, tmp_path):
     (tmp_path / "faults.yaml").write_text(yaml.safe_dump([{"since": "command", "at": 1.0, "fault": "camera_frozen"}]))
     twin = processes.start(*TWIN, "--block", "0.35,-0.15", "--faults", tmp_path / "faults.yaml")
     wait(lambda: truth.tool is not None, 30.0)
-    node = processes.start("deploy", folder / "narrow.s2r", "--arm", "--wait", "6")
+    node = processes.start("deploy", folder / "narrow.s2r", "--arm", "--wait", "3")
     _, err = node.communicate(timeout=60)
     assert node.returncode == 1, err
-    assert "encoder of camera table: the block is seen at (0.3" in err and "outside the area where it may stand" in err
+    assert "encoder of camera front: the block is seen at (0.3" in err and "outside the area where it may stand" in err
     node = processes.start("deploy", folder / "seeing.s2r", "--arm", "--wait", "30")
     _, err = node.communicate(timeout=60)
     assert node.returncode == 1 and "for more than 500 ms" in err
-    assert re.search("camera table: (frozen|the nearest image is .* ms apart|the last image is older)", err), err
+    assert re.search("camera front: (frozen|the nearest image is .* ms apart|the last image is older)", err), err
     processes.end(twin)
 
 
@@ -101,7 +101,7 @@ def test_without_a_camera_it_does_not_move(processes, folder):
     processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal")
     node = processes.start("deploy", folder / "seeing.s2r", "--arm", "--wait", "4")
     _, err = node.communicate(timeout=60)
-    assert node.returncode == 1 and "camera table: no image yet (/table_camera/image_raw)" in err
+    assert node.returncode == 1 and "camera front: no image yet (/front_camera/image_raw)" in err
 
 
 @pytest.mark.parametrize("arguments, words", [
