@@ -71,7 +71,7 @@ class Bench:
     def __init__(self, ros: RosContext, processes: Processes, bundle: Path, folder: Path, seed: int,
                  robot: RobotDescription):
         self._ros, self._processes, self._bundle, self._folder = ros, processes, bundle, folder
-        self._task = load_bundle(bundle).task
+        self._task, self._robot = load_bundle(bundle).task, robot.name
         self._block: np.ndarray | None = None
         self._errors: list[tuple[float, float]] = []
         self._state = ""
@@ -106,7 +106,8 @@ class Bench:
         """Let the policy drive."""
         log, self._state = self._folder / f"run{len(self.logs)}.mcap", ""
         self.logs.append(log)
-        self._node = self._processes.start("deploy", self._bundle, "--arm", "--wait", "30", "--log", log, "--json")
+        self._node = self._processes.start("deploy", self._bundle, "--robot", self._robot, "--arm", "--wait", "30",
+                                           "--log", log, "--json")
 
     def goal(self, seconds: float) -> dict:
         """Move the block, and after a while say how far the tool is from where it should be."""
@@ -166,7 +167,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         policy = Path(args.policy) if args.policy else hand_written(folder / "reach.s2r", load_robot("ur5e"))
-        robot = load_bundle(policy).robot
+        robot = load_robot(load_bundle(policy).robot.name)  # as it is here: its cameras may be newer than the policy
         encoder = load_encoder(args.encoder or build_seeing_encoder(folder / "encoder.s2r", robot))
         add_encoder(policy, encoder, folder / "seeing.s2r")
         processes = Processes(args.domain_id, folder)

@@ -45,6 +45,15 @@ def test_wrong_ones_are_one_line():
         required_cameras(bundle({**ENTRY, "fx": -1}), ROBOT, PROFILE)
 
 
+@pytest.mark.parametrize("changes, words", [
+    ({"position": [0.1, 0.0, 0.0]}, "is 10 cm and 0 degrees off where"), ({"rpy": [0.0, 0.2, 0.0]}, "0 cm and 11 deg"),
+    ({"link": "tool0"}, "on link 'base_link', trained on 'tool0'")])
+def test_a_camera_that_is_mounted_elsewhere_is_refused(changes, words):
+    required_cameras(bundle({**ENTRY, "position": [0.02, 0.0, 0.03], "rpy": [0.05, 0.0, 0.0]}), ROBOT, PROFILE)
+    with pytest.raises(BadInputError, match=words):
+        required_cameras(bundle({**ENTRY, **changes}), ROBOT, PROFILE)
+
+
 @pytest.fixture
 def seen(ros):
     """Gates of the wrist's camera, its driver, and the states' stamp, which follows the clock unless it is set."""
