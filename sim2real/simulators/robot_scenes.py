@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sim2real.cameras import CameraModel
-from sim2real.errors import BadInputError
+from sim2real.errors import BadInputError, unknown
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import FIELD_OF_VIEW, overview
 from sim2real.simulators.table_scene import table_scene
@@ -40,5 +40,5 @@ def robot_scene(scene: str, robot: RobotDescription, *cameras: CameraModel) -> V
     if scene == "table":
         return table_scene(robot, *cameras)
     if scene != "bare":
-        raise BadInputError(f"unknown scene {scene!r}; known: {', '.join(SCENES)}")
+        raise BadInputError(unknown("scene", scene, SCENES))
     return VisualScene(cameras, (Thing("floor", "box", (12.0, 12.0, 0.02), (0.0, 0.0, -0.01), rgba=_GREY),), robot)
