@@ -56,15 +56,27 @@ def truth(ros):
     return told
 
 
-def test_an_arm_reaches_the_block_that_it_sees_and_follows_it(processes, wait, truth, folder, tmp_path):
+def test_an_arm_reaches_the_block_that_it_sees_and_follows_it(processes, ros, wait, truth, folder, tmp_path):
+    figures: dict[str, str] = {}
+    ros.node.create_subscription(
+        message_class("diagnostic_msgs/msg/DiagnosticArray"), "/diagnostics",
+        lambda m: figures.update({pair.key: pair.value for status in m.status for pair in status.values}),
+        ros.qos("reliable"))
     twin = processes.start(*TWIN, "--block", "0.35,-0.15")
     node = processes.start("deploy", folder / "seeing.s2r", "--arm", "--wait", "30", "--json", "--log",
                            tmp_path / "run.mcap")
-    wait(truth.near, 60.0)
+
+    def until(condition, timeout):
+        wait(lambda: condition() or node.poll() is not None, timeout)
+        assert node.poll() is None, node.communicate()[1]
+
+    until(truth.near, 60.0)
     np.testing.assert_allclose(truth.block, [0.35, -0.15, 0.03], atol=1e-6)
     truth.place(0.42, 0.2)
-    wait(lambda: truth.block[1] > 0.0 and truth.near(), 30.0)
+    until(lambda: truth.block[1] > 0.0 and truth.near(), 30.0)
     truth.place(2.0, 0.0)  # not on the table: refused
+    assert int(figures["predictions"]) > 10 and 0.0 < float(figures["estimate latency p50 [ms]"]) < 300.0
+    assert 0.0 < float(figures["encoder p50 [ms]"]) < float(figures["estimate latency max [ms]"])
     code, out, err = processes.end(node, signal.SIGINT)
     assert code == 0, err
     row = json.loads(out)
