@@ -109,6 +109,7 @@ def test_what_is_wrong_is_named(processes, wait, truth, folder, tmp_path):
     processes.end(twin)
 
 
+@pytest.mark.slow
 def test_without_a_camera_it_does_not_move(processes, folder):
     processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal")
     node = processes.start("deploy", folder / "seeing.s2r", "--arm", "--wait", "4")
