@@ -119,10 +119,9 @@ def _parameters(args: argparse.Namespace) -> int:
 def _look_parameters(scene: str, robot: str) -> list:
     from sim2real.parameters import ParameterSpace
     from sim2real.robots import load_robot
-    from sim2real.simulators.robot_scene import robot_scene
-    from sim2real.simulators.table_scene import table_scene
+    from sim2real.simulators.scenes import make_scene
 
-    made = (table_scene if scene == "table" else robot_scene)(load_robot(robot))
+    made = make_scene(scene, load_robot(robot))
     return [*made.space.parameters, *ParameterSpace.for_images().parameters]
 
 

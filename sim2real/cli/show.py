@@ -91,10 +91,9 @@ def _scene(robot: RobotDescription, kind: str, folder: str | None) -> VisualScen
     from dataclasses import replace
     from pathlib import Path
 
-    from sim2real.simulators.robot_scene import robot_scene
-    from sim2real.simulators.table_scene import table_scene
+    from sim2real.simulators.scenes import make_scene
 
-    scene = table_scene(robot) if kind == "table" else robot_scene(robot)
+    scene = make_scene(kind, robot)
     return replace(scene, texture_folder=Path(folder)) if folder else scene
 
 

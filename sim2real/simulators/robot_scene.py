@@ -5,7 +5,7 @@ Cameras: those of the description; "overview" sees the workspace; "chase" flies 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -41,13 +41,6 @@ def robot_scene(robot: RobotDescription) -> VisualScene:
     light = Light(tuple((centre + extent * _LIGHT).tolist()), tuple(centre.tolist()))
     return VisualScene(cameras_of(robot), (floor,), robot, lights=(light,), background=BACKGROUND[:3],
                        centre=tuple(centre.tolist()), extent=extent)
-
-
-def scene_seen_by(robot: RobotDescription, names: Iterable[str]) -> VisualScene:
-    """The scene with cameras of these names; one that is not described sees the workspace in 160 x 120 pixels."""
-    scene = robot_scene(robot)
-    known = {camera.name: camera for camera in scene.cameras}
-    return scene.with_cameras(*(known.get(name) or overview_camera(robot, name, 160, 120) for name in names))
 
 
 def cameras_of(robot: RobotDescription) -> tuple[CameraModel, ...]:

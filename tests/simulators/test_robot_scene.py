@@ -12,7 +12,8 @@ from sim2real.kinematics import Chain
 from sim2real.robots import load_robot
 from sim2real.simulators import make_simulator
 from sim2real.simulators.mujoco_painter import MujocoPainter
-from sim2real.simulators.robot_scene import cameras_of, robot_poses, robot_scene, scene_seen_by
+from sim2real.simulators.robot_scene import cameras_of, robot_poses, robot_scene
+from sim2real.simulators.scenes import make_scene
 from sim2real.types import RobotState
 
 UR5E = load_robot("ur5e")
@@ -71,7 +72,7 @@ def test_a_camera_that_is_placed_nowhere_sees_the_workspace():
     cameras = {camera.name: camera for camera in cameras_of(robot)}
     assert set(cameras) == {"overview", "front"}
     assert cameras["front"].position == cameras["overview"].position and cameras["front"].fx == 150.0
-    other = scene_seen_by(UR5E, ["other"]).camera("other")
+    other = make_scene("robot", UR5E, ["other"]).camera("other")
     assert (other.width, other.height, other.position) == (160, 120, cameras["overview"].position)
 
 
