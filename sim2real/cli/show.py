@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -184,5 +185,5 @@ def _frames(painter: Painter, camera: str, looks: np.ndarray, effects: np.ndarra
 def _write(path: str, frames: np.ndarray, labels: list[str]) -> None:
     from sim2real.randomization.contact_sheet import contact_sheet, save_png
 
-    columns = min(_COLUMNS, max(1, round(len(frames) ** 0.5)))
+    columns = min(_COLUMNS, math.ceil(len(frames) ** 0.5))
     save_png(path, contact_sheet(frames, labels, columns, 2 if frames.shape[1] < _SCALE_BELOW else 1))
