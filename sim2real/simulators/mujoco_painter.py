@@ -118,7 +118,7 @@ class MujocoPainter(Painter):
     def _draw(self, i: int, poses: Poses, looks: Looks, views: Views, covers: np.ndarray, lens: Lens,
               kind: str) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
         self._set_poses(i, poses)
-        self._set_surfaces(i, looks, covers)
+        self._set_surfaces(i, looks, covers, solid=kind == "depth")
         self._set_lights(i, looks)
         model, data, view = self._model, self._data, self._view
         mujoco.mj_kinematics(model, data)
@@ -174,9 +174,11 @@ class MujocoPainter(Painter):
                 model.geom_size[k] = sizes[i]
                 model.geom_rbound[k] = np.linalg.norm(sizes[i]) + np.max(sizes[i])
 
-    def _set_surfaces(self, i: int, looks: Looks, covers: np.ndarray) -> None:
+    def _set_surfaces(self, i: int, looks: Looks, covers: np.ndarray, *, solid: bool) -> None:
+        """``solid``: nothing is transparent, since what is leaves no depth."""
         model, group, material = self._model, self._group, self._material
-        model.mat_rgba[material, :3], model.mat_rgba[material, 3] = self._colors[i], self._alpha[i]
+        model.mat_rgba[material, :3] = self._colors[i]
+        model.mat_rgba[material, 3] = np.ceil(self._alpha[i]) if solid else self._alpha[i]
         # hidden things keep no shadow either
         model.geom_rgba[:, 3] = np.where(self._alpha[i] > 0.0, 1.0, 0.0)
         model.geom_rgba[:, :3] = _DEFAULT_COLOR
