@@ -33,6 +33,7 @@ _TRIES = 8  # places drawn for one view, the first of which is free is taken
 _ASTRAY = 0.15  # share of views that look anywhere
 _AHEAD = math.radians(75.0)  # the others look that far off the corridor's direction at most
 _LEAST = 64  # pictures to train with
+_WARM_UP = 50  # steps in which the learning rate rises
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,8 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average))
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     steps = config.epochs * (len(images) // config.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1.0 + math.cos(math.pi * step / steps)))
     for step in range(steps):
         if step % (len(images) // config.batch_size) == 0:
             order = iter(np.array_split(random.permutation(len(images)), len(images) // config.batch_size))

@@ -58,19 +58,20 @@ class FlightPlan:
 
 @dataclass
 class Flight:
-    """Drones in the air, one in each corridor: positions (n, 3) [m], angles (n,) [rad], yaw rates (n,) [rad/s]."""
+    """Drones in the air, one in each corridor.
 
+    Attributes:
+        ids: Which of the flights that began these are, (n,).
+        corridors: Of each.
+        position: In [m], (n, 3).
+        yaw, roll: In [rad], (n,): to the left, and to the right.
+    """
+
+    ids: np.ndarray
     corridors: Corridors
     position: np.ndarray
     yaw: np.ndarray
-    rate: np.ndarray
-
-    @property
-    def roll(self) -> np.ndarray:
-        """To the right in [rad]: a turn to the left leans to the left."""
-        return -np.arctan(np.asarray(self._speed * self.rate / GRAVITY))
-
-    _speed: float = 1.0
+    roll: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ def fly(corridors: Corridors, see: See, plan: FlightPlan | None = None,
     paths[0] = place
     for step in range(steps):
         here = corridors[flying]
-        command = greedy(see(Flight(here, position[flying], yaw[flying], rate[flying], plan.speed)), plan)
+        roll = -np.arctan(plan.speed * rate[flying] / GRAVITY)  # a turn to the left leans to the left
+        command = greedy(see(Flight(flying, here, position[flying], yaw[flying], roll)), plan)
         position[flying], yaw[flying], rate[flying], hit = _advance(here, position[flying], yaw[flying],
                                                                     rate[flying], command, plan)
         paths[step + 1, flying] = position[flying, :2]
