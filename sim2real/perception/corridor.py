@@ -60,7 +60,7 @@ class Views:
         return corridor_poses(self.corridors, self.position, self.yaw, self.roll, self.pitch)
 
 
-def draw_views(count: int, seed: int = 0, plan: CorridorPlan | None = None, first: int = 0, each: int = 20) -> Views:
+def draw_views(count: int, seed: int = 0, plan: CorridorPlan | None = None, first: int = 0, each: int = 8) -> Views:
     """``count`` views at random places of random corridors, ``each`` in one corridor, from number ``first`` on.
 
     Places are at least the drone's radius off everything; of what is drawn the first such place is taken, and a view
