@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2real.errors import BadInputError
 from sim2real.simulators.corridors import Corridors
 from sim2real.simulators.rays import clearance, free_distance
 
@@ -23,6 +24,7 @@ HORIZON = 5.0  # [m]: what is farther free does not matter
 SAFE_RADIUS = 0.2  # [m] that free distances keep from things
 RADIUS = 0.07  # [m]: a Crazyflie's rotor is 46 mm from its middle and has a radius of 23 mm
 GRAVITY = 9.81
+_SUBSTEPS = 4  # of a period
 _TURNING = 0.3  # [m/rad] of free space that a turn must be worth
 _BLOCKED = 1.0  # [m]: with less ahead on all sides it turns around
 
@@ -119,7 +121,11 @@ def straight(flight: Flight) -> np.ndarray:
 
 def fly(corridors: Corridors, see: See, plan: FlightPlan | None = None,
         progress: Callable[[float], object] | None = None) -> Flown:
-    """Fly each corridor with what ``see`` says, until it ends at the finish, at a wall or out of patience."""
+    """Fly each corridor with what ``see`` says, until it ends at the finish, at a wall or out of patience.
+
+    Raises:
+        BadInputError: ``see`` gives another shape, or what is not finite.
+    """
     plan = plan or FlightPlan()
     n = len(corridors)
     place, yaw = corridors.at(np.full(n, plan.start))
@@ -134,7 +140,8 @@ def fly(corridors: Corridors, see: See, plan: FlightPlan | None = None,
     for step in range(steps):
         here = corridors[flying]
         roll = -np.arctan(plan.speed * rate[flying] / GRAVITY)  # a turn to the left leans to the left
-        command = greedy(see(Flight(flying, here, position[flying], yaw[flying], roll)), plan)
+        free = see(Flight(flying, here, position[flying], yaw[flying], roll))
+        command = greedy(_checked(free, len(flying)), plan)
         position[flying], yaw[flying], rate[flying], hit = _advance(here, position[flying], yaw[flying],
                                                                     rate[flying], command, plan)
         paths[step + 1, flying] = position[flying, :2]
@@ -149,7 +156,11 @@ def fly(corridors: Corridors, see: See, plan: FlightPlan | None = None,
     return Flown(np.minimum(reached, goal) - plan.start, whole, crashed, paths[:step + 2])
 
 
-_SUBSTEPS = 4
+def _checked(free: np.ndarray, n: int) -> np.ndarray:
+    if np.shape(free) != (n, len(HEADINGS)) or not np.isfinite(free).all():
+        raise BadInputError(f"expected free distances in [m] of shape ({n}, {len(HEADINGS)}), all finite, from what "
+                            f"sees, got shape {np.shape(free)}")
+    return free
 
 
 def _advance(corridors: Corridors, position: np.ndarray, yaw: np.ndarray, rate: np.ndarray, command: np.ndarray,

@@ -64,7 +64,7 @@ class CorridorPlan:
                                 "give longer or narrower ones, and turns up to 90 degrees")
         if self.length < SEGMENTS * self.shortest:
             raise BadInputError(f"expected a length of at least {SEGMENTS * self.shortest:g} m for {SEGMENTS} segments "
-                                f"of {self.shortest:g} m, got {self.length:g}")
+                                f"of {self.shortest:g} m, got {self.length:g} m")
         if self.width[0] - self.pillar[0] < self.gap:
             raise BadInputError(f"pillars of {self.pillar[0]:g} m leave less than the gap of {self.gap:g} m in a "
                                 f"corridor of {self.width[0]:g} m; make the gap smaller")
@@ -259,11 +259,12 @@ def _boxes(centre: np.ndarray, size: np.ndarray, yaw: np.ndarray, here: np.ndarr
             np.where(here, yaw, 0.0))
 
 
-def _along(shell: _Shell, lengths: np.ndarray, share: np.ndarray, margin: np.ndarray, first: float = 0.0) -> np.ndarray:
+def _along(lengths: np.ndarray, share: np.ndarray, margin: np.ndarray, first: float = 0.0) -> np.ndarray:
     """Places along each segment in [m], (n, SEGMENTS), ``margin`` from its ends and ``first`` from the start."""
-    low = np.broadcast_to(margin, lengths.shape).copy()
-    low[:, 0] = np.maximum(low[:, 0], first)
-    return low + share * np.maximum(lengths - margin - low, 0.0)
+    low = np.minimum(margin, 0.5 * lengths)
+    high = lengths - low
+    low[:, 0] = np.minimum(np.maximum(low[:, 0], first), high[:, 0])
+    return low + share * (high - low)
 
 
 def _pillars(plan: CorridorPlan, shell: _Shell, lengths: np.ndarray, take) -> _Boxes:
@@ -274,7 +275,9 @@ def _pillars(plan: CorridorPlan, shell: _Shell, lengths: np.ndarray, take) -> _B
     depth = plan.pillar[0] + (widest - plan.pillar[0]) * take(SEGMENTS)
     long = 0.2 + 0.7 * take(SEGMENTS)
     tall = np.where(take(SEGMENTS) < 0.5, shell.height, 1.6 + (shell.height - 1.6) * take(SEGMENTS))
-    along = _along(shell, lengths, take(SEGMENTS), 0.5 * shell.width + 0.9, plan.clear)
+    margin = 0.5 * shell.width + 0.9
+    along = _along(lengths, take(SEGMENTS), margin, plan.clear)
+    here[:, 0] &= lengths[:, 0] - margin[:, 0] >= plan.clear
     centre = np.concatenate([shell.beside(along, side, depth), 0.5 * tall[..., None]], axis=2)
     return _boxes(centre, np.stack([long, depth, tall], axis=2), shell.heading, here)
 
@@ -285,7 +288,7 @@ def _furniture(plan: CorridorPlan, shell: _Shell, lengths: np.ndarray, take) -> 
     side = np.where(take(SEGMENTS) < 0.5, 1.0, -1.0)
     depth, long = 0.25 + 0.4 * take(SEGMENTS), 0.25 + 0.95 * take(SEGMENTS)
     tall = plan.furniture[0] + (plan.furniture[1] - plan.furniture[0]) * take(SEGMENTS)
-    along = _along(shell, lengths, take(SEGMENTS), 0.5 * shell.width + 0.6)
+    along = _along(lengths, take(SEGMENTS), 0.5 * shell.width + 0.6)
     centre = np.concatenate([shell.beside(along, side, depth), 0.5 * tall[..., None]], axis=2)
     return _boxes(centre, np.stack([long, depth, tall], axis=2), shell.heading, here)
 
@@ -296,7 +299,7 @@ def _panels(plan: CorridorPlan, shell: _Shell, lengths: np.ndarray, take, long: 
     here = take(SEGMENTS) < plan.panel_share
     side = np.where(take(SEGMENTS) < 0.5, 1.0, -1.0)
     wide, high = long[0] + (long[1] - long[0]) * take(SEGMENTS), tall[0] + (tall[1] - tall[0]) * take(SEGMENTS)
-    along = _along(shell, lengths, take(SEGMENTS), 0.5 * shell.width + 0.6)
+    along = _along(lengths, take(SEGMENTS), 0.5 * shell.width + 0.6)
     depth = np.full_like(wide, _PANEL)
     centre = np.concatenate([shell.beside(along, side, depth), (bottom + 0.5 * high)[..., None]], axis=2)
     return _boxes(centre, np.stack([wide, depth, high], axis=2), shell.heading, here)
