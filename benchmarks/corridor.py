@@ -27,14 +27,15 @@ from sim2real.perception.corridor import (
     TrainingConfig,
     collision_auc,
     draw_views,
+    seen_by,
     train_predictor,
     training_plan,
 )
-from sim2real.perception.flight import HEADINGS, Flight, FlightPlan, Flown, fly, oracle, straight
+from sim2real.perception.flight import Flown, fly, oracle, straight
 from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.visual import draw_frames
 from sim2real.simulators import textures
-from sim2real.simulators.corridor_scene import CAMERA, corridor_poses, corridor_scene
+from sim2real.simulators.corridor_scene import CAMERA, corridor_scene
 from sim2real.simulators.corridors import CorridorPlan, draw_corridors
 from sim2real.simulators.paint_pool import PaintPool, make_painter
 from sim2real.simulators.visual_scene import VisualScene
@@ -90,12 +91,7 @@ def fly_all(predictors: list[Predictor], count: int, say) -> list[Flown]:
             for number in range(count):
                 corridor = draw_corridors(TEST_CORRIDORS, np.array([UNSEEN + number]))[np.zeros(len(predictors), int)]
 
-                def see(flight: Flight, number: int = number) -> np.ndarray:
-                    poses = corridor_poses(flight.corridors, flight.position, flight.yaw, flight.roll)
-                    images = painter.render(CAMERA, poses, looks[number:number + 1])
-                    return np.concatenate([predictors[k](image[None]) for k, image in
-                                           zip(flight.ids, images, strict=True)])
-
+                see = seen_by(predictors, painter, looks[number:number + 1])
                 flown.append(fly(corridor, see))
                 say(f"corridor {number}: {np.round(flown[-1].distance, 1).tolist()} m")
     return flown

@@ -8,8 +8,9 @@ horizon follows from it.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, F
 from sim2real.randomization import RandomizationPlan
 from sim2real.simulators.corridor_scene import CAMERA, corridor_poses
 from sim2real.simulators.corridors import CorridorPlan, Corridors, draw_corridors
+from sim2real.simulators.painter import Painter
 from sim2real.simulators.rays import clearance, free_distance
 from sim2real.simulators.visual_scene import Poses, VisualScene
 
@@ -33,6 +35,7 @@ _TRIES = 8  # places drawn for one view, the first of which is free is taken
 _ASTRAY = 0.15  # share of views that look anywhere
 _AHEAD = math.radians(75.0)  # the others look that far off the corridor's direction at most
 _LEAST = 64  # pictures to train with
+_CHUNK = 256  # pictures at once
 _WARM_UP = 50  # steps in which the learning rate rises
 
 
@@ -128,7 +131,8 @@ class Predictor:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Free distances (n, K) in [m] of images (n, h, w, 3) uint8."""
         with torch.no_grad():
-            parts = [self.network(torch.from_numpy(part))[0] for part in np.array_split(images, -(-len(images) // 256))]
+            parts = [self.network(torch.from_numpy(np.ascontiguousarray(images[k:k + _CHUNK])))[0]
+                     for k in range(0, len(images), _CHUNK)]
         return HORIZON * torch.cat(parts).numpy()
 
 
@@ -146,15 +150,15 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
     torch.manual_seed(config.seed)
     random = np.random.default_rng(config.seed)
     network = make_network(config.encoder, *images.shape[1:3], 3, free.shape[1], classes=False)
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.average))
+    average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    steps = config.epochs * (len(images) // config.batch_size)
+    batches = len(images) // config.batch_size
+    steps = config.epochs * batches
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1.0 + math.cos(math.pi * step / steps)))
     for step in range(steps):
-        if step % (len(images) // config.batch_size) == 0:
-            order = iter(np.array_split(random.permutation(len(images)), len(images) // config.batch_size))
+        if step % batches == 0:
+            order = iter(np.array_split(random.permutation(len(images)), batches))
         batch = next(order)
         pictures, labels = images[batch], free[batch] / HORIZON
         flip = random.random(len(batch)) < 0.5
@@ -165,10 +169,12 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
         loss.backward()
         optimizer.step()
         schedule.step()
-        average.update_parameters(network)
+        with torch.no_grad():  # a running mean at first, so that the weights of the start are soon forgotten
+            rate = min(config.average, step / (step + 10))
+            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - rate)
         if progress is not None:
             progress((step + 1) / steps)
-    return Predictor(average.module)
+    return Predictor(average)
 
 
 def _check(images: np.ndarray, free: np.ndarray) -> None:
@@ -181,12 +187,20 @@ def _check(images: np.ndarray, free: np.ndarray) -> None:
         raise BadInputError(f"expected at least {_LEAST} pictures to train with, got {len(images)}; draw more views")
 
 
-def seen_by(predictor: Callable[[np.ndarray], np.ndarray], painter, values: np.ndarray | None = None
+def seen_by(predictors: Sequence[Callable[[np.ndarray], np.ndarray]], painter: Painter, values: np.ndarray | None = None
             ) -> Callable[[Flight], np.ndarray]:
-    """Eyes for ``flight.fly``: what ``predictor`` makes of what ``painter`` draws with one row of ``values``."""
+    """Eyes for ``flight.fly``: what predictors make of what a painter draws.
+
+    Args:
+        predictors: One for all flights, or one for each.
+        painter: Of ``corridor_scene()``.
+        values: Looks of all frames, (1, P).
+    """
     def see(flight: Flight) -> np.ndarray:
-        poses = corridor_poses(flight.corridors, flight.position, flight.yaw, flight.roll)
-        return predictor(painter.render(CAMERA, poses, values))
+        images = painter.render(CAMERA, corridor_poses(flight.corridors, flight.position, flight.yaw, flight.roll), values)
+        if len(predictors) == 1:
+            return predictors[0](images)
+        return np.concatenate([predictors[k](images[i:i + 1]) for i, k in enumerate(flight.ids)])
 
     return see
 
