@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.corridor_pictures import write_flights, write_views
 from sim2real.perception.corridor import (
     Predictor,
     TrainingConfig,
@@ -121,8 +122,8 @@ def ratio_of(rows: list[dict]) -> float:
     return round(float(one / other), 2)
 
 
-def measure(seeds: int, frames: int, corridors: int, epochs: int, say) -> tuple[dict, list[Flown], dict]:
-    """The table, the flights of all predictors in each corridor, and the training pictures."""
+def measure(seeds: int, frames: int, corridors: int, epochs: int, say, pictures: Path | None = None) -> dict:
+    """The table, as ``--json`` prints it."""
     views = draw_views(frames)
     images = training_images(views, 1, say)
     unseen, seen = test_views(max(10 * corridors, 40))
@@ -140,17 +141,20 @@ def measure(seeds: int, frames: int, corridors: int, epochs: int, say) -> tuple[
     for method, see, auc in (("oracle", oracle, 1.0), ("straight", straight, 0.5)):
         lines = fly(drawn, see)
         rows.append(summary(method, 0, lines.distance, lines.whole, auc))
-    return {"rows": rows, "ratio": ratio_of(rows)}, flown, images
+    if pictures is not None:
+        write_views(pictures / "corridor-views.png", [images["plain"][:8], images["randomized"][:8], seen[::10][:8]])
+        write_flights(pictures / "corridor-flights.png", drawn[:6], flown[:6], [method for method, _ in keys[:2]])
+    return {"rows": rows, "ratio": ratio_of(rows)}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="one JSON line")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each method")
-    parser.add_argument("--frames", type=int, default=8000, metavar="N", help="training pictures of each method")
-    parser.add_argument("--epochs", type=int, default=12, metavar="N", help="passes over them")
+    parser.add_argument("--frames", type=int, default=10_000, metavar="N", help="training pictures of each method")
+    parser.add_argument("--epochs", type=int, default=10, metavar="N", help="passes over them")
     parser.add_argument("--corridors", type=int, default=40, metavar="N", help="unseen corridors to fly through")
-    parser.add_argument("--pictures", metavar="DIR", help="write corridor-*.png there")
+    parser.add_argument("--pictures", metavar="DIR", help="write corridor-views.png and corridor-flights.png there")
     args = parser.parse_args()
 
     def say(text: str) -> None:
@@ -159,7 +163,8 @@ def main() -> int:
     import torch
 
     torch.set_num_threads(1)
-    result, flown, images = measure(args.seeds, args.frames, args.corridors, args.epochs, say)
+    folder = None if args.pictures is None else Path(args.pictures)
+    result = measure(args.seeds, args.frames, args.corridors, args.epochs, say, folder)
     if args.json:
         print(json.dumps(result))
     else:

@@ -1,7 +1,7 @@
 """Free distances from one picture: learned in randomized renders of corridors, after CAD2RL (Sadeghi and Levine 2017).
 
 The paper predicts for each cell of the picture the probability to collide within a horizon, by Monte Carlo rollouts in
-the simulator. Here walls are known boxes and flights straight on have one outcome, so that one ray replaces the rollouts:
+the simulator. Here walls are known boxes and flights straight on have one outcome, so one ray replaces the rollouts:
 the label is the distance that is free along each heading, cut off at a horizon, and the collision within any shorter
 horizon follows from it.
 """
@@ -197,7 +197,8 @@ def seen_by(predictors: Sequence[Callable[[np.ndarray], np.ndarray]], painter: P
         values: Looks of all frames, (1, P).
     """
     def see(flight: Flight) -> np.ndarray:
-        images = painter.render(CAMERA, corridor_poses(flight.corridors, flight.position, flight.yaw, flight.roll), values)
+        poses = corridor_poses(flight.corridors, flight.position, flight.yaw, flight.roll)
+        images = painter.render(CAMERA, poses, values)
         if len(predictors) == 1:
             return predictors[0](images)
         return np.concatenate([predictors[k](images[i:i + 1]) for i, k in enumerate(flight.ids)])
@@ -215,7 +216,8 @@ def collision_auc(free: np.ndarray, predicted: np.ndarray, horizon: float = COLL
     """
     hit = (free < horizon).ravel()
     if hit.all() or not hit.any():
-        raise BadInputError(f"expected headings that collide within {horizon:g} m and some that do not; take more views")
+        raise BadInputError(f"expected headings that collide within {horizon:g} m and some that do not; take more "
+                            "views")
     _, inverse, counts = np.unique(predicted.ravel(), return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - 0.5 * (counts - 1))[inverse]  # from 1, ties share the mean
     free_ones = np.count_nonzero(~hit)

@@ -59,9 +59,9 @@ class CorridorPlan:
     def __post_init__(self) -> None:
         spare = self.shortest * math.sin(self.turn[0]) - self.width[1] - 3.0 * THICKNESS
         if not (0.0 < self.turn[0] <= self.turn[1] <= 0.5 * math.pi + 1e-9 and spare >= 0.0):
-            raise BadInputError(f"corridors of up to {self.width[1]:g} m width whose segments may be {self.shortest:g} m "
-                                f"short and turn by {math.degrees(self.turn[0]):g} degrees would meet themselves; "
-                                "give longer or narrower ones, and turns up to 90 degrees")
+            raise BadInputError(f"corridors of up to {self.width[1]:g} m width whose segments may be "
+                                f"{self.shortest:g} m short and turn by {math.degrees(self.turn[0]):g} degrees would "
+                                "meet themselves; give longer or narrower ones, and turns up to 90 degrees")
         if self.length < SEGMENTS * self.shortest:
             raise BadInputError(f"expected a length of at least {SEGMENTS * self.shortest:g} m for {SEGMENTS} segments "
                                 f"of {self.shortest:g} m, got {self.length:g} m")
