@@ -13,7 +13,8 @@ import numpy as np
 
 from sim2real import rotations
 from sim2real.cameras import CameraModel
-from sim2real.simulators.corridors import Corridors, slots
+from sim2real.simulators.corridor_boxes import slots
+from sim2real.simulators.corridors import Corridors
 from sim2real.simulators.visual_scene import Light, Poses, Thing, VisualScene
 
 CAMERA = "front"

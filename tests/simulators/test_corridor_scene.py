@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sim2real.simulators.corridor_boxes import slots
 from sim2real.simulators.corridor_scene import CAMERA, camera, corridor_poses, corridor_scene
-from sim2real.simulators.corridors import CorridorPlan, draw_corridors, slots
+from sim2real.simulators.corridors import CorridorPlan, draw_corridors
 from sim2real.simulators.paint_pool import make_painter
 from sim2real.simulators.rays import free_distance
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2real.errors import BadInputError
-from sim2real.simulators.corridors import SEGMENTS, THICKNESS, CorridorPlan, draw_corridors, slots
+from sim2real.simulators.corridor_boxes import SEGMENTS, THICKNESS, slots
+from sim2real.simulators.corridors import CorridorPlan, draw_corridors
 from sim2real.simulators.rays import clearance, free_distance
 
 EMPTY = dataclasses.replace(CorridorPlan(), pillar_share=0.0, furniture_share=0.0, panel_share=0.0, dead_end_share=1.0)
