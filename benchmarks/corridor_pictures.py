@@ -41,7 +41,9 @@ def write_flights(path: Path, corridors: Corridors, flown: list[Flown], methods:
             if flown[k].crashed[i]:
                 panel.plot(*path_here[-1], "x", color=_COLORS[method], markersize=7, markeredgewidth=2)
         panel.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, fontsize=8, frameon=False)
-        panel.autoscale_view()
+        low, high = corridors.line[k].min(axis=0) - 4.0, corridors.line[k].max(axis=0) + 4.0
+        panel.set_xlim(low[0], high[0])
+        panel.set_ylim(low[1], high[1])
     figure.tight_layout()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=80, format="png")
