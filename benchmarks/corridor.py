@@ -152,7 +152,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="one JSON line")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each method")
     parser.add_argument("--frames", type=int, default=10_000, metavar="N", help="training pictures of each method")
-    parser.add_argument("--epochs", type=int, default=10, metavar="N", help="passes over them")
+    parser.add_argument("--epochs", type=int, default=16, metavar="N", help="passes over them")
     parser.add_argument("--corridors", type=int, default=40, metavar="N", help="unseen corridors to fly through")
     parser.add_argument("--pictures", metavar="DIR", help="write corridor-views.png and corridor-flights.png there")
     args = parser.parse_args()

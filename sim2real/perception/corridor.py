@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from sim2real import rng
-from sim2real.adaptation.networks import Network, make_network
+from sim2real.adaptation.networks import Network
 from sim2real.errors import BadInputError
 from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, Flight
 from sim2real.randomization import RandomizationPlan
@@ -109,13 +110,22 @@ def training_plan(scene: VisualScene) -> RandomizationPlan:
 class TrainingConfig:
     """How a predictor is trained."""
 
-    encoder: str = "deep"
-    epochs: int = 15
-    batch_size: int = 64
-    learning_rate: float = 1e-3
+    epochs: int = 16
+    batch_size: int = 32
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     average: float = 0.99
     seed: int = 0
+
+
+def make_predictor_network(height: int, width: int, predictions: int = len(HEADINGS)) -> Network:
+    """Four convolutions down to a sixteenth, 128 features: half the width of ``adaptation.networks.deep``, which learns
+    as much from twice the pictures in the same time."""
+    small = math.ceil(height / 16) * math.ceil(width / 16)
+    layers = [nn.Conv2d(3, 16, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
+              nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, stride=2, padding=1),
+              nn.ReLU(), nn.Flatten(), nn.Linear(64 * small, 128)]
+    return Network(layers, height, width, 3, predictions, False)
 
 
 class Predictor:
@@ -149,7 +159,7 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
     _check(images, free)
     torch.manual_seed(config.seed)
     random = np.random.default_rng(config.seed)
-    network = make_network(config.encoder, *images.shape[1:3], 3, free.shape[1], classes=False)
+    network = make_predictor_network(*images.shape[1:3], free.shape[1])
     average = copy.deepcopy(network)
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     batches = len(images) // config.batch_size

@@ -49,7 +49,7 @@ class CorridorConfig:
 
     images: int = 10_000
     randomization: str = "default"
-    epochs: int = 10
+    epochs: int = 16
     seed: int = 0
     workers: int = 0
 
