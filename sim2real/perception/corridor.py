@@ -119,8 +119,7 @@ class TrainingConfig:
 
 
 def make_predictor_network(height: int, width: int, predictions: int = len(HEADINGS)) -> Network:
-    """Four convolutions down to a sixteenth, 128 features: half the width of ``adaptation.networks.deep``, which learns
-    as much from twice the pictures in the same time."""
+    """Four convolutions down to a sixteenth, 128 features: ``adaptation.networks.deep`` at half its width and cost."""
     small = math.ceil(height / 16) * math.ceil(width / 16)
     layers = [nn.Conv2d(3, 16, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
               nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, stride=2, padding=1),
