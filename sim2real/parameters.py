@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim2real.errors import ParameterError, unknown
+from sim2real.image_vocabulary import IMAGES
 from sim2real.visual_vocabulary import SCENE
 from sim2real.vocabulary import ARM, CORRELATED, DRONE, ENGINES
 
@@ -41,8 +42,9 @@ class Parameter:
         distribution: "uniform" or "log_uniform".
         twin_low, twin_high: Range from which evaluation draws its twins: wider than training's.
         physical_low, physical_high: Values outside are refused.
-        role: "dynamics", "actuation", "latency", "sensing", "disturbance" or "defect". Training randomizes all but
-            defects and disturbances by default.
+        role: "dynamics", "actuation", "latency", "sensing", "disturbance" or "defect"; of what a camera sees
+            "appearance", "light", "camera", "background", "distractor" or "image". Training randomizes all but defects
+            by default, disturbances as events.
         live: Whether simulators read the value at every step, so that it may change within an episode for free.
         engines: Engines in which it acts.
         text: What it means, in words.
@@ -125,6 +127,11 @@ class ParameterSpace:
         except ParameterError as error:
             raise ParameterError(f"robot {robot.name}: {error}") from None
         return cls(parameters)
+
+    @classmethod
+    def for_images(cls) -> ParameterSpace:
+        """The vocabulary for the images of any camera: what ``randomization.images`` applies."""
+        return cls(Parameter(*row) for row in IMAGES())
 
     @classmethod
     def for_scene(cls, groups: Sequence[str], num_distractors: int, num_lights: int, max_lights: int
