@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 NAME = "adapt"
-HELP = "align simulated with real images: an encoder (.s2r) from labelled renders and unlabelled photographs"
+HELP = "align simulated with real images: an encoder (.s2r) that sees both alike"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -68,20 +68,21 @@ def run(args: argparse.Namespace) -> int:
                        frame=args.frame, picture=args.picture, way="tsne" if args.tsne else "pca",
                        progress=lambda done, total, text: bar(done, text))
     if args.json:
-        print_json(summary(args, result))
+        print_json(summary(args, result, labels.classes))
     else:
         print_report(args, result, labels.classes)
     return 0
 
 
-def summary(args: argparse.Namespace, result) -> dict:
+def summary(args: argparse.Namespace, result, classes: bool) -> dict:
     """What --json prints."""
     before, after = result.before, result.after
     return {"encoder": args.output, "method": args.method, "seed": args.seed, "epochs": args.epochs,
             "epoch": result.epoch, "probe_accuracy": after.probe_accuracy, "probe_accuracy_before":
             before.probe_accuracy, "a_distance": after.a_distance, "a_distance_before": before.a_distance,
             "sim_error": after.sim_error, "sim_error_before": before.sim_error, "real_error": after.real_error,
-            "real_error_before": before.real_error, "picture": args.picture, "seconds": round(result.seconds, 2)}
+            "real_error_before": before.real_error, "error": "share wrong" if classes else "mean distance",
+            "picture": args.picture, "seconds": round(result.seconds, 2)}
 
 
 def print_report(args: argparse.Namespace, result, classes: bool) -> None:
