@@ -36,7 +36,6 @@ _TRIES = 8  # places drawn for one view, the first of which is free is taken
 _ASTRAY = 0.15  # share of views that look anywhere
 _AHEAD = math.radians(75.0)  # the others look that far off the corridor's direction at most
 _LEAST = 64  # pictures to train with
-_CHUNK = 256  # pictures at once
 _WARM_UP = 50  # steps in which the learning rate rises
 
 
@@ -124,14 +123,16 @@ def make_predictor_network(height: int, width: int, predictions: int = len(HEADI
     layers = [nn.Conv2d(3, 16, 5, stride=2, padding=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
               nn.Conv2d(32, 64, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(64, 64, 3, stride=2, padding=1),
               nn.ReLU(), nn.Flatten(), nn.Linear(64 * small, 128)]
-    return Network(layers, height, width, 3, predictions, False)
+    network = Network(layers, height, width, 3, predictions, classes=False)
+    network.label_scale.fill_(HORIZON)
+    return network
 
 
 class Predictor:
     """Free distances of pictures.
 
     Args:
-        network: Gives free distances over HORIZON.
+        network: Its predictions are free distances in [m].
     """
 
     def __init__(self, network: Network):
@@ -139,10 +140,7 @@ class Predictor:
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Free distances (n, K) in [m] of images (n, h, w, 3) uint8."""
-        with torch.no_grad():
-            parts = [self.network(torch.from_numpy(np.ascontiguousarray(images[k:k + _CHUNK])))[0]
-                     for k in range(0, len(images), _CHUNK)]
-        return HORIZON * torch.cat(parts).numpy()
+        return self.network.predict(images)[0]
 
 
 def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig | None = None,

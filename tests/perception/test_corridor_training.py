@@ -26,7 +26,7 @@ def test_a_trained_predictor_is_the_same_from_its_file(tmp_path):
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"randomization": "defualt"}, "--randomization: unknown choice 'defualt'; did you mean default"),
-    ({"images": 100}, "expected 256 to 200000 images and at least 1 epoch, got 100 and 10"),
+    ({"images": 100}, "expected 256 to 200000 images and at least 1 epoch, got 100 and 16"),
     ({"epochs": 0}, "at least 1 epoch, got 10000 and 0"),
 ])
 def test_what_cannot_be_trained_is_refused_before_anything_is_rendered(change, message):
