@@ -25,7 +25,7 @@ VERBS = {
     "train": "train a policy in simulation, randomized by default",
     "evaluate": "run a bundle zero-shot on twins and report success, errors and failures",
     "export": "turn a training run into a policy bundle (.s2r)",
-    "verify": "check a bundle's hashes, golden vectors and robot",
+    "verify": "check a bundle's hashes, golden vectors and robot; also an encoder's",
     "twin": "simulate a robot's driver as a ROS 2 node",
     "deploy": "run a policy bundle as a ROS 2 node",
     "guard": "stop the robot when the policy's process dies or hangs",

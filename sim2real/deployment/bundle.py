@@ -7,19 +7,20 @@ no effect. Nothing is unpickled and nothing is written to disk. docs/bundle.md d
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from sim2real.deployment.archive import MAX_BYTES, unpack
+from sim2real.deployment.archive import MAX_BYTES, pack, unpack
+from sim2real.deployment.checks import Check, Loading, check_hashes, read_file
 from sim2real.deployment.contract import action_section, check_task, golden_for, new_manifest
 from sim2real.deployment.limits import CommandLimits
 from sim2real.deployment.manifest import Manifest
 from sim2real.deployment.policy import TOLERANCE, Golden, Policy
-from sim2real.errors import BundleError, Sim2RealError
+from sim2real.errors import BundleError
 from sim2real.files import atomic_write_bytes
 from sim2real.robots import RobotDescription, load_robot
 from sim2real.tasks import Task, make_task
@@ -49,15 +50,6 @@ class Bundle:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of ``sim2real verify``; ``ok`` is None where it was not reached."""
-
-    name: str
-    ok: bool | None
-    detail: str
-
-
 def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: Mapping[str, Mapping[str, Any]],
                  golden: tuple[np.ndarray, np.ndarray] | None = None, seed: int | None = None,
                  git_commit: str | None = None, versions: Mapping[str, str] | None = None,
@@ -77,8 +69,6 @@ def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: 
         BundleError: The network does not fit the task, or does not give the golden outputs.
         StorageError: The file cannot be written.
     """
-    from sim2real.deployment.archive import pack
-
     policy = Policy(onnx)
     members = {"policy.onnx": bytes(onnx), "golden.json": golden_for(policy, golden).to_bytes(),
                **{f"robot/{name}": bytes(data) for name, data in task.robot.files.items()}}
@@ -104,7 +94,7 @@ def load_bundle(path: str | Path, robot: RobotDescription | str | Path | None = 
         BundleError: It is not a bundle, damaged, altered, of another schema, or for another robot.
     """
     try:
-        return _Loading(_read(path), robot).run()
+        return _Loading(read_file(path), robot).run()
     except BundleError as error:
         raise BundleError(f"bundle {path}: {error}") from error
 
@@ -112,50 +102,20 @@ def load_bundle(path: str | Path, robot: RobotDescription | str | Path | None = 
 def inspect_bundle(path: str | Path, robot: RobotDescription | str | Path | None = None
                    ) -> tuple[list[Check], Bundle | None]:
     """Every check that ``load_bundle`` makes, one by one, and the bundle if all are good."""
-    checks: list[Check] = []
     try:
-        loading = _Loading(_read(path), robot)
+        return _Loading(read_file(path), robot).inspect()
     except BundleError as error:
         return [Check("file", False, str(error))], None
-    for name, step in loading.steps:
-        if checks and not checks[-1].ok:
-            checks.append(Check(name, None, "not reached"))
-            continue
-        try:
-            checks.append(Check(name, True, step()))
-        except Sim2RealError as error:
-            checks.append(Check(name, False, str(error)))
-    return checks, loading.bundle() if checks[-1].ok else None
 
 
-def _read(path: str | Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise BundleError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-class _Loading:
-    """The checks in order, each on what the ones before it made; each returns what to say of it."""
-
+class _Loading(Loading[Bundle]):
     def __init__(self, data: bytes, robot: RobotDescription | str | Path | None):
         self._data, self._wanted = data, robot
-        self.steps: tuple[tuple[str, Callable[[], str]], ...] = (
+        self.steps = (
             ("archive", self._archive), ("manifest", self._manifest), ("hashes", self._hashes), ("robot", self._robot),
             ("task", self._task), ("limits", self._limits), ("onnx", self._onnx), ("golden vectors", self._golden))
 
-    def run(self) -> Bundle:
-        for _, step in self.steps:
-            try:
-                step()
-            except BundleError:
-                raise
-            except Sim2RealError as error:  # a robot or task that this version of the package does not take
-                raise BundleError(str(error)) from error
-        return self.bundle()
-
-    def bundle(self) -> Bundle:
+    def result(self) -> Bundle:
         return Bundle(self.manifest, self.robot, self.task, self.limits, self.policy,
                       hashlib.sha256(self._data).hexdigest())
 
@@ -170,17 +130,7 @@ class _Loading:
         return f"schema {self.manifest.schema_version}, by {self.manifest.created_by}"
 
     def _hashes(self) -> str:
-        listed = self.manifest.members
-        if set(listed) != set(self.members):
-            odd = ", ".join(sorted(set(listed) ^ set(self.members)))
-            raise BundleError(f"its members differ from those that the manifest lists: {odd}")
-        for name, data in self.members.items():
-            if hashlib.sha256(data).hexdigest() != listed[name]:
-                raise BundleError(f"member {name}: its SHA-256 differs from the manifest's; it was altered")
-        for name in ("policy.onnx", "golden.json", "robot/robot.yaml"):
-            if name not in listed:
-                raise BundleError(f"there is no {name} in it; export the policy again")
-        return f"SHA-256 of {len(listed)} members"
+        return check_hashes(self.members, self.manifest.members, ("policy.onnx", "golden.json", "robot/robot.yaml"))
 
     def _robot(self) -> str:
         files = {name.removeprefix("robot/"): data for name, data in self.members.items() if name.startswith("robot/")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sim2real import __version__
+from sim2real.deployment.checks import hashes
 from sim2real.deployment.limits import CommandLimits
 from sim2real.deployment.manifest import (
     ActionSection,
@@ -82,7 +82,7 @@ def new_manifest(task: Task, policy: Policy, members: Mapping[str, bytes],
                          for name, r in training_ranges.items()},
         versions={**own, **versions}, seed=seed, git_commit=git_commit,
         created_by=created_by or f"sim2real {__version__}",
-        members={name: hashlib.sha256(data).hexdigest() for name, data in members.items()},
+        members=hashes(members),
     ).sealed()
 
 

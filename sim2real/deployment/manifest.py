@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +12,7 @@ from sim2real.errors import BundleError
 
 SCHEMA_VERSION = 1
 MAX_MANIFEST_BYTES = 2 * 2**20
+_LATER = ("encoder",)  # optional fields that older manifests do not have, and their hashes neither
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -19,11 +20,13 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a manifest: nothing in it that is not named, and nothing that changes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RobotSection(_Section):
+class RobotSection(Section):
     """Of which robot; ``hash`` is over its description's files."""
 
     name: str
@@ -31,14 +34,14 @@ class RobotSection(_Section):
     hash: str
 
 
-class TaskSection(_Section):
+class TaskSection(Section):
     """Of which task, with its resolved options."""
 
     name: str
     options: dict[str, Any]
 
 
-class TermSection(_Section):
+class TermSection(Section):
     """One term of the observation, in order; ``clip`` bounds it after scaling."""
 
     name: str
@@ -49,14 +52,14 @@ class TermSection(_Section):
     clip: Positive
 
 
-class ObservationSection(_Section):
+class ObservationSection(Section):
     """The policy's input."""
 
     size: Count
     terms: list[TermSection]
 
 
-class ActionSection(_Section):
+class ActionSection(Section):
     """The policy's output and what it means: command = base + offset + scale * clip(action), per channel.
 
     ``joint_increment``: the base is the last command [rad]; ``thrust_and_rates``: zero; [N], [rad/s]. Actions below
@@ -71,7 +74,7 @@ class ActionSection(_Section):
     clip: Positive
 
 
-class LimitsSection(_Section):
+class LimitsSection(Section):
     """``CommandLimits.as_dict``: null is no bound."""
 
     low: list[Finite | None]
@@ -82,7 +85,7 @@ class LimitsSection(_Section):
     rest: list[Finite | None]
 
 
-class RangeSection(_Section):
+class RangeSection(Section):
     """Range of one parameter in training."""
 
     low: Finite
@@ -90,45 +93,43 @@ class RangeSection(_Section):
     distribution: str
 
 
-class Manifest(_Section):
-    """The contract that a policy carries."""
+Whole = TypeVar("Whole", bound="Sealed")
+
+
+class Sealed(Section):
+    """A whole manifest, with its version and a hash over all its other fields."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
-    robot: RobotSection
-    joints: list[str]
-    task: TaskSection
-    control_period: Positive
-    observation: ObservationSection
-    action: ActionSection
-    gains: dict[str, list[Finite]]
-    limits: LimitsSection
-    cameras: list[dict[str, Any]] = []
-    training_ranges: dict[str, RangeSection]
     versions: dict[str, str]
-    seed: int | None = None
-    git_commit: str | None = None
     created_by: str
     members: dict[str, Sha256]
     manifest_sha256: Sha256 = "0" * 64
 
-    def sealed(self) -> Manifest:
+    def sealed(self: Whole) -> Whole:
         """The same with the hash over all its other fields."""
         return self.model_copy(update={"manifest_sha256": self.digest()})
 
     def digest(self) -> str:
         """SHA-256 over the canonical JSON of every field but the hash itself."""
-        return hashlib.sha256(_canonical(self.model_dump(mode="json", exclude={"manifest_sha256"}))).hexdigest()
+        fields = self.to_dict()
+        del fields["manifest_sha256"]
+        return hashlib.sha256(_canonical(fields)).hexdigest()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as in ``manifest.json``; fields that came after the first version are left out while empty."""
+        fields = self.model_dump(mode="json")
+        return {name: value for name, value in fields.items() if name not in _LATER or value is not None}
 
     def to_bytes(self) -> bytes:
         """``manifest.json``: readable, and always the same for the same content."""
-        return (json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+        return (json.dumps(self.to_dict(), indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Manifest:
+    def from_bytes(cls: type[Whole], data: bytes) -> Whole:
         """Read and check ``manifest.json``.
 
         Raises:
-            BundleError: It is damaged, altered, incomplete or of another schema version.
+            BundleError: It is damaged, altered, incomplete, of another schema version, or of another kind of file.
         """
         if len(data) > MAX_MANIFEST_BYTES:
             raise BundleError(f"manifest.json: expected at most {MAX_MANIFEST_BYTES >> 20} MiB, got {len(data)} bytes")
@@ -140,6 +141,7 @@ class Manifest(_Section):
         if version != SCHEMA_VERSION:
             raise BundleError(f"manifest.json: expected schema version {SCHEMA_VERSION}, got {version!r}; export the "
                               "policy again with this version of sim2real")
+        cls._check_kind(raw)
         try:
             manifest = cls.model_validate(raw)
         except ValidationError as error:
@@ -149,6 +151,33 @@ class Manifest(_Section):
         if manifest.manifest_sha256 != manifest.digest():
             raise BundleError("manifest.json: its hash does not fit its content; the bundle was altered")
         return manifest
+
+    @classmethod
+    def _check_kind(cls, raw: dict[str, Any]) -> None:
+        """Raise BundleError where ``raw`` is of another kind of file."""
+
+
+class Manifest(Sealed):
+    """The contract that a policy carries."""
+
+    robot: RobotSection
+    joints: list[str]
+    task: TaskSection
+    control_period: Positive
+    observation: ObservationSection
+    action: ActionSection
+    gains: dict[str, list[Finite]]
+    limits: LimitsSection
+    cameras: list[dict[str, Any]] = []
+    training_ranges: dict[str, RangeSection]
+    seed: int | None = None
+    git_commit: str | None = None
+
+    @classmethod
+    def _check_kind(cls, raw: dict[str, Any]) -> None:
+        if "robot" not in raw and "encoder" in raw:
+            raise BundleError("this is an encoder, not a policy; sim2real export RUN --encoder FILE puts it into a "
+                              "policy's bundle")
 
 
 def _canonical(value: Any) -> bytes:

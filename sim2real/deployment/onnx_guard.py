@@ -5,7 +5,8 @@ networks, and nesting or sizes that are out of reason. Field numbers: onnx/onnx.
 
 The operators that pass have no control flow, draw no random numbers, and make no integer or shape of what is observed.
 So a network that ran once for one robot, with the golden vectors, does the same work on the same shapes for any other
-observation: it cannot begin to hang or to fail later.
+observation: it cannot begin to hang or to fail later. ``Cast`` passes only where it makes floating point numbers, as of
+the pixels of an image.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ OPERATORS = frozenset(b"""
     ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round Selu Shape Sigmoid Sign Sin Sinh Slice Softmax Softplus
     Softsign SpaceToDepth Split Sqrt Squeeze Sub Sum Swish Tan Tanh ThresholdedRelu Tile Transpose Unsqueeze Where Xor
 """.split())
+_CAST, _FLOATS = b"Cast", (1, 10, 11)  # float32, float16, float64
 
 # message -> {field: message inside}; only the ways to nodes and tensors
 _NESTED: dict[str, dict[int, str]] = {
@@ -41,44 +43,67 @@ _NESTED: dict[str, dict[int, str]] = {
 }
 
 
-def check_onnx(data: bytes) -> int:
-    """The number of operators of an ONNX model.
+def check_onnx(data: bytes, name: str = "policy.onnx") -> int:
+    """The number of operators of an ONNX model; ``name`` is what messages call it.
 
     Raises:
-        BundleError: It is damaged, or contains what a policy must not.
+        BundleError: It is damaged, or contains what a network must not.
     """
+    try:
+        return _count_operators(data)
+    except BundleError as error:
+        raise BundleError(f"{name}: {error}") from None
+
+
+def _count_operators(data: bytes) -> int:
     nodes, refused = 0, None
     stack = [("model", memoryview(data), 0)]
     has_graph = False
     while stack:
         kind, message, depth = stack.pop()
         if depth > MAX_DEPTH:
-            raise BundleError(f"policy.onnx: nested deeper than {MAX_DEPTH} levels; a policy is a plain graph")
+            raise BundleError(f"nested deeper than {MAX_DEPTH} levels; a network is a plain graph")
         has_graph |= kind == "graph"
         nodes += kind == "node"
         if nodes > MAX_NODES:
-            raise BundleError(f"policy.onnx: more than {MAX_NODES} operators; a policy is a small graph")
+            raise BundleError(f"more than {MAX_NODES} operators; a network is a small graph")
+        operators, attributes = [], []
         for field, value in _fields(message):
             if kind == "tensor" and (field == 13 or (field == 14 and value != 0)):
-                raise BundleError("policy.onnx: has external data; export it as one self-contained file")
+                raise BundleError("has external data; export it as one self-contained file")
             if kind == "node" and field == 7 and bytes(_bytes(value)) not in _STANDARD:
-                raise BundleError(f"policy.onnx: has a custom operator of domain {bytes(_bytes(value))[:40]!r}; "
+                raise BundleError(f"has a custom operator of domain {bytes(_bytes(value))[:40]!r}; "
                                   "only standard ONNX operators are run")
-            if kind == "node" and field == 4 and bytes(_bytes(value)) not in OPERATORS:
-                refused = bytes(_bytes(value))[:40].decode("utf-8", "replace")
+            if kind == "node" and field == 4:
+                operators.append(bytes(_bytes(value)))
+            if kind == "node" and field == 5:
+                attributes.append(_bytes(value))
             if field in _NESTED[kind]:
                 stack.append((_NESTED[kind][field], _bytes(value), depth + 1))
+        for operator in operators:
+            if operator not in OPERATORS and not (operator == _CAST and _makes_floats(attributes)):
+                refused = operator[:40].decode("utf-8", "replace")
     if not has_graph:
-        raise BundleError("policy.onnx: there is no graph in it; it is damaged")
+        raise BundleError("there is no graph in it; it is damaged")
     if refused is not None:
-        raise BundleError(f"policy.onnx: has an operator {refused!r}, which is not one of plain networks: control "
-                          "flow, random numbers, and shapes or indices that depend on the observation are not run")
+        raise BundleError(f"has an operator {refused!r}, which is not one of plain networks: control flow, random "
+                          "numbers, and shapes or indices that depend on the observation are not run")
     return nodes
+
+
+def _makes_floats(attributes: list[memoryview]) -> bool:
+    """Whether a Cast with these attributes gives floating point numbers, whatever it is given.
+
+    Every integer in them has to be such a type's number: where a field stands twice, runtimes differ in which counts.
+    """
+    fields = [field for attribute in attributes for field in _fields(attribute)]
+    numbers = [value for field, value in fields if field == 3]
+    return bool(numbers) and all(value in _FLOATS for value in numbers) and all(field != 21 for field, _ in fields)
 
 
 def _bytes(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
-        raise BundleError("policy.onnx: a field has the wrong type; it is damaged")
+        raise BundleError("a field has the wrong type; it is damaged")
     return value
 
 
@@ -97,9 +122,9 @@ def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
-            raise BundleError("policy.onnx: not a protobuf message; it is damaged")
+            raise BundleError("not a protobuf message; it is damaged")
         if at + size > end:
-            raise BundleError("policy.onnx: a field is longer than the file; it is damaged")
+            raise BundleError("a field is longer than the file; it is damaged")
         yield key >> 3, message[at:at + size]
         at += size
 
@@ -114,4 +139,4 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
         value |= (byte & 127) << shift
         if byte < 128:
             return value, at
-    raise BundleError("policy.onnx: a number does not end; it is damaged")
+    raise BundleError("a number does not end; it is damaged")

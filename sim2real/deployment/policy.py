@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.deployment.onnx_guard import check_onnx
-from sim2real.errors import BundleError, MissingDependencyError
+from sim2real.deployment.network import open_network
+from sim2real.errors import BundleError
 
 TOLERANCE = 1e-5
 MIN_GOLDEN = 16
@@ -26,19 +26,7 @@ class Policy:
     """
 
     def __init__(self, onnx: bytes):
-        self.num_operators = check_onnx(onnx)
-        try:
-            import onnxruntime
-        except ModuleNotFoundError as error:
-            raise MissingDependencyError("onnxruntime is not installed, which runs policies; "
-                                         "pip install 'sim2real[deploy]'") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # errors come as exceptions
-        try:
-            self._session = onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's exceptions have no common base of their own
-            raise BundleError(f"policy.onnx: onnxruntime refuses it: {first_line(error)}") from error
+        self._session, self.num_operators = open_network(onnx, "policy.onnx")
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise BundleError(f"policy.onnx: expected one input and one output, got {len(inputs)} and {len(outputs)}")
@@ -102,7 +90,3 @@ class Golden:
             raise BundleError(f"golden.json: expected at least {MIN_GOLDEN} inputs of {policy.observation_size} and "
                               f"outputs of {policy.action_size}, got {golden.inputs.shape}, {golden.outputs.shape}")
         return golden
-
-
-def first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

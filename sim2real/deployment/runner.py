@@ -13,8 +13,8 @@ from sim2real.deployment.bundle import Bundle
 from sim2real.deployment.decision import ACTIVE, HOLD, HOLD_AGE, STOP, STOP_AGE, Decision
 from sim2real.deployment.envelope import Envelope, margin_limits
 from sim2real.deployment.fallback import DroneFallback
+from sim2real.deployment.network import first_line
 from sim2real.deployment.plausibility import Plausibility
-from sim2real.deployment.policy import first_line
 from sim2real.deployment.safety import CommandFilter
 from sim2real.errors import DeploymentError
 from sim2real.tasks import Context

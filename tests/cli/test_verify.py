@@ -3,6 +3,7 @@ import json
 import pytest
 
 from sim2real.cli import main
+from tests.deployment.hand_encoder import build_encoder
 from tests.deployment.tiny_policy import build
 
 
@@ -44,3 +45,23 @@ def test_another_robots_bundle(path, capsys):
 def test_no_such_file(capsys):
     assert main(["verify", "none.s2r"]) == 2
     assert "cannot read none.s2r" in capsys.readouterr().err
+
+
+def test_an_encoder(tmp_path, capsys):
+    encoder = build_encoder(tmp_path / "encoder.s2r")
+    assert main(["verify", str(encoder)]) == 0
+    out = capsys.readouterr().out
+    assert "block_x, block_y" in out and "overview" in out and "32 x 24" in out and "FAILED" not in out
+    assert main(["verify", str(encoder), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["ok"] and data["encoder"] == str(encoder) and data["manifest"]["kind"] == "encoder"
+    assert main(["verify", str(encoder), "--robot", "ur5e"]) == 2
+    assert "leave --robot out" in capsys.readouterr().err
+
+
+def test_a_damaged_encoder(tmp_path, capsys):
+    encoder = build_encoder(tmp_path / "encoder.s2r")
+    encoder.write_bytes(encoder.read_bytes().replace(b"block_y", b"block_z"))
+    assert main(["verify", str(encoder)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1 and "encoder.s2r" in captured.err

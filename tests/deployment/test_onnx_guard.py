@@ -82,3 +82,30 @@ def test_the_operators_that_pass_are_onnx_s_own_and_none_has_a_body():
     assert names - set(known) <= {"Swish"}  # newer than the oldest onnx that is supported
     for name in names & set(known):
         assert not any("GRAPH" in str(attribute.type) for attribute in known[name].attributes.values()), name
+
+
+@pytest.mark.parametrize("attributes, passes", [
+    ({"to": 1}, True), ({"to": 10}, True), ({"to": 11}, True), ({"to": 1, "saturate": 1}, True), ({"to": 7}, False),
+    ({"to": 6}, False), ({"to": 9}, False), ({}, False)])
+def test_a_cast_makes_floats_or_is_refused(attributes, passes):
+    model = _model()
+    model.graph.node[1].CopyFrom(helper.make_node("Cast", ["linear"], ["action"], **attributes))
+    if passes:
+        assert check_onnx(model.SerializeToString()) == 2
+        return
+    with pytest.raises(BundleError, match="'Cast'"):
+        check_onnx(model.SerializeToString())
+
+
+def test_a_cast_whose_type_stands_twice_or_elsewhere_is_refused():
+    for twice in (b"\x18\x07", b"\xaa\x01\x01t"):  # i = 7 after i = 1; ref_attr_name: a caller's attribute counts
+        attribute = helper.make_node("Cast", ["x"], ["y"], to=1).attribute[0].SerializeToString() + twice
+        raw = b"\x22\x04Cast\x2a" + bytes([len(attribute)]) + attribute
+        graph = b"\x0a" + bytes([len(raw)]) + raw
+        with pytest.raises(BundleError, match="'Cast'"):
+            check_onnx(tiny_onnx(4, 2) + b"\x3a" + bytes([len(graph)]) + graph)
+
+
+def test_messages_name_what_is_looked_at():
+    with pytest.raises(BundleError, match="^encoder.onnx: "):
+        check_onnx(b"\xff" * 50, "encoder.onnx")
