@@ -1,0 +1,1 @@
+"""Tasks of seeing, learnt from renders: where things are in a picture."""
