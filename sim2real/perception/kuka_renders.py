@@ -7,12 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim2real.cameras import CameraModel
 from sim2real.randomization.distributions import LogUniform, Uniform
 from sim2real.randomization.plan import RandomizationPlan
 from sim2real.randomization.terms import Term
 from sim2real.randomization.visual import draw_frames
 from sim2real.simulators.kuka_scene import (
-    CUBE, CUBE_HEIGHT, DARK_TAPES, TABLE_HEIGHT, TABLE_X, TABLE_Y, WHITE_TAPES, nominal_values)
+    CUBE,
+    CUBE_HEIGHT,
+    DARK_TAPES,
+    TABLE_HEIGHT,
+    TABLE_X,
+    TABLE_Y,
+    WHITE_TAPES,
+    nominal_values,
+)
 from sim2real.simulators.looks import Views
 from sim2real.simulators.visual_scene import Poses, VisualScene
 
@@ -25,6 +34,16 @@ class Renders:
     images: np.ndarray
     positions: np.ndarray
     pixels: np.ndarray
+
+    def part(self, which: slice) -> Renders:
+        """Some of them."""
+        return Renders(self.images[which], self.positions[which], self.pixels[which])
+
+
+def joined(first: Renders, second: Renders) -> Renders:
+    """Both sets as one, ``first`` first."""
+    return Renders(*(np.concatenate([getattr(first, name), getattr(second, name)])
+                     for name in ("images", "positions", "pixels")))
 
 
 def kuka_plan(scene: VisualScene) -> RandomizationPlan:
@@ -68,17 +87,28 @@ def _turned(x: np.ndarray, y: np.ndarray, z: np.ndarray, random: np.random.Gener
     return np.stack([x, y, z, np.cos(half), np.zeros_like(x), np.zeros_like(x), np.sin(half)], axis=1)
 
 
+def frame_values(scene: VisualScene, count: int, seed: int, *fixed: str) -> np.ndarray:
+    """Values (count, P) of frames after the plan, less the terms that ``fixed`` names."""
+    plan = kuka_plan(scene)
+    return draw_frames(plan.without(*fixed) if fixed else plan, scene.space, np.arange(count), seed)
+
+
+def pixels_of(scene: VisualScene, camera: CameraModel, poses: Poses, values: np.ndarray, positions: np.ndarray
+              ) -> np.ndarray:
+    """Pixels (n, 2), over width and height, of cubes at ``positions`` (n, 2) as each frame's camera sees them."""
+    views = Views.of(scene, camera, poses, values)
+    centres = np.concatenate([positions, np.full((len(positions), 1), CUBE_HEIGHT)], axis=1)
+    seen = np.einsum("nji,nj->ni", views.axes, centres - views.position)  # in the optical frame
+    pixels = views.intrinsics[:, :2] * seen[:, :2] / seen[:, 2:] + views.intrinsics[:, 2:]
+    return pixels / [camera.width, camera.height]
+
+
 def render(painter, count: int, seed: int, *, varied: bool = True, progress: Callable[[int], object] | None = None
            ) -> Renders:
     """``count`` renders by a painter or a pool of them: all that the plan names varies, or only the cube's pose."""
     scene: VisualScene = painter.scene
     camera = scene.cameras[0]
     poses, positions = draw_poses(count, np.random.default_rng([seed, int(varied)]), varied=varied)
-    values = draw_frames(kuka_plan(scene), scene.space, np.arange(count), seed) if varied else \
-        np.tile(nominal_values(scene), (count, 1))
+    values = frame_values(scene, count, seed) if varied else np.tile(nominal_values(scene), (count, 1))
     images = painter.render(camera.name, poses, values, progress=progress)
-    views = Views.of(scene, camera, poses, values)
-    centres = np.concatenate([positions, np.full((count, 1), CUBE_HEIGHT)], axis=1)
-    seen = np.einsum("nji,nj->ni", views.axes, centres - views.position)  # in the optical frame
-    pixels = views.intrinsics[:, :2] * seen[:, :2] / seen[:, 2:] + views.intrinsics[:, 2:]
-    return Renders(images, positions, pixels / [camera.width, camera.height])
+    return Renders(images, positions, pixels_of(scene, camera, poses, values, positions))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sim2real import rotations
 from sim2real.adaptation.networks import SpatialSoftmax, normalise
 from sim2real.cameras import CameraModel
 
@@ -88,9 +89,8 @@ def _blob(share: torch.Tensor, cells: int) -> torch.Tensor:
 
 
 def _from_plane(camera: CameraModel, height: float) -> np.ndarray:
-    """H (3, 3) with s (u, v, 1) = H (x, y, 1) for points (x, y, height): K R^T [e_x e_y height e_z - p]; s > 0 ahead."""
-    from sim2real import rotations
-
+    """H (3, 3) with s (u, v, 1) = H (x, y, 1) for points (x, y, height), s > 0 ahead: K R^T [e_x, e_y, height e_z - p].
+    """
     turn = rotations.matrix(np.array(camera.quaternion)[None])[0].T
     ahead = np.stack([turn[:, 0], turn[:, 1], turn @ (np.array([0.0, 0.0, height]) - np.array(camera.position))],
                      axis=1)

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sim2real.adaptation.confusion import mmd
 from sim2real.parameters import ParameterSpace
-from sim2real.perception.kuka_renders import Renders
+from sim2real.perception.kuka_renders import Renders, joined
 from sim2real.perception.point_network import PointNetwork
 from sim2real.randomization.images import ImageRandomizer
 from sim2real.randomization.plan import RandomizationPlan
@@ -58,12 +59,12 @@ class Effects:
 
 
 def train(network: PointNetwork, renders: Renders, config: PointConfig,
-          extra: Callable[[PointNetwork, torch.Tensor, float], torch.Tensor] | None = None,
+          extra: Callable[[PointNetwork, torch.Tensor, np.ndarray], torch.Tensor] | None = None,
           progress: Callable[[float], object] | None = None) -> PointNetwork:
     """Minimise E |p - p_render| in [dm] + attention * cross entropy; returns the averaged network.
 
     Args:
-        extra: One more term of the loss, of the network, the renders' features and the share of training done.
+        extra: One more term of the loss, of the network, the batch's features and its indices into ``renders``.
         progress: Called after each step with the loss.
     """
     random = np.random.default_rng(config.seed)
@@ -79,25 +80,48 @@ def train(network: PointNetwork, renders: Renders, config: PointConfig,
         if step % per_epoch == 0:
             order = random.permutation(len(positions))
         batch = order[(step % per_epoch) * config.batch_size:][:config.batch_size]
+        rate = min(1.0, (step + 1) / 50) * 0.5 * (1.0 + math.cos(math.pi * step / total))
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, (step + 1) / 50) * 0.5 * (1 + math.cos(math.pi * step / total))
+            group["lr"] = config.learning_rate * rate
         images = renders.images[batch]
         images = images if effects is None else effects(images)
         position, features, attention = network(torch.from_numpy(images))
         error = (position - positions[batch]).norm(dim=1).mean()
         loss = 10.0 * error + config.attention * network.attention_loss(attention, pixels[batch])
         if extra is not None:
-            loss = loss + extra(network, features, step / total)
+            loss = loss + extra(network, features, batch)
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        rate = min(config.average, (step + 1) / (step + 10))
+        kept = min(config.average, (step + 1) / (step + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - rate)
+            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - kept)
         if progress is not None:
             progress(float(loss.detach()))
     return average.eval()
+
+
+def align(network: PointNetwork, renders: Renders, pasted: Renders, photographs: np.ndarray, config: PointConfig,
+          progress: Callable[[float], object] | None = None) -> PointNetwork:
+    """Fine-tune ``network`` with unlabelled photographs (m, h, w, 3); a new network comes back.
+
+    Pixels: it goes on learning on ``renders`` together with ``pasted``, renders of the thing before the photographs'
+    own background. Features: those of ``pasted`` and of the photographs are drawn together by their maximum mean
+    discrepancy (adaptation/confusion.py), which is left with what pasting did not make alike.
+    """
+    network = copy.deepcopy(network).train()
+    random, effects = np.random.default_rng([config.seed, 3]), Effects(config.seed + 1)
+    size = min(config.batch_size // 2, len(photographs))
+
+    def discrepancy(network: PointNetwork, features: torch.Tensor, batch: np.ndarray) -> torch.Tensor:
+        source = features[torch.from_numpy(batch >= len(renders.images))]
+        if len(source) < 2:
+            return features.sum() * 0.0
+        real = effects(photographs[random.choice(len(photographs), size, replace=False)])
+        return mmd(source, network(torch.from_numpy(real))[1])
+
+    return train(network, joined(renders, pasted), config, discrepancy, progress)
 
 
 @torch.no_grad()

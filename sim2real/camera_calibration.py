@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -42,8 +44,9 @@ def calibrate(guess: CameraModel, points: np.ndarray, pixels: np.ndarray, *, pix
 
     def camera_of(x: np.ndarray) -> CameraModel:
         turn = rotations.multiply(np.array(guess.quaternion), rotations.from_axis_angle(x[1:4]))
-        return replace(guess, fx=guess.fx * np.exp(x[0]), fy=guess.fy * np.exp(x[0]), quaternion=tuple(turn.tolist()),
-                       position=tuple((np.array(guess.position) + x[4:]).tolist()))
+        scale, place = math.exp(x[0]), np.array(guess.position) + x[4:]
+        return replace(guess, fx=guess.fx * scale, fy=guess.fy * scale, quaternion=tuple(turn.tolist()),
+                       position=tuple(place.tolist()))
 
     def residuals(x: np.ndarray) -> np.ndarray:
         off = np.nan_to_num((camera_of(x).project(points) - pixels).ravel(), nan=1e6)
@@ -52,7 +55,7 @@ def calibrate(guess: CameraModel, points: np.ndarray, pixels: np.ndarray, *, pix
     return camera_of(_least_squares(residuals, 7))
 
 
-def _least_squares(residuals, size: int) -> np.ndarray:
+def _least_squares(residuals: Callable[[np.ndarray], np.ndarray], size: int) -> np.ndarray:
     """Levenberg-Marquardt from zero with numeric derivatives."""
     x, damping = np.zeros(size), 1e-3
     r = residuals(x)
