@@ -28,7 +28,9 @@ from sim2real.cli.output import note, print_json, print_table, progress_bar
 from sim2real.errors import BadInputError, Sim2RealError
 from sim2real.simulators.kuka_scene import CAMERA, CUBE_HEIGHT, TABLE_X, TABLE_Y, kuka_camera, kuka_scene
 
-DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "kuka_table_images"
+_UNDER = "shared/data/kuka_table_images"  # beside the checkout, or beside what holds several
+DATA = next((folder / _UNDER for folder in Path(__file__).resolve().parents if (folder / _UNDER).is_dir()),
+            Path("..") / _UNDER)
 WIDTH, HEIGHT = 160, 120
 METHODS = ("mean", "plain", "randomized", "aligned")
 PUBLISHED = {"mean_m": 0.037, "worst_m": 0.45, "source": "github.com/matwilso/domrand, README"}

@@ -1,1 +1,1 @@
-"""Tasks of seeing, learnt from renders: where things are in a picture."""
+"""Seeing: networks that tell from one camera image where things are, trained on rendered images alone."""
