@@ -26,7 +26,8 @@ import numpy as np
 from sim2real.cameras import CameraModel
 from sim2real.cli.output import note, print_json, print_table, progress_bar
 from sim2real.errors import BadInputError, Sim2RealError
-from sim2real.simulators.kuka_scene import CAMERA, CUBE_HEIGHT, TABLE_X, TABLE_Y, kuka_camera, kuka_scene
+from sim2real.simulators.kuka_scene import CAMERA, CUBE_HEIGHT, TABLE_X, TABLE_Y, kuka_camera, kuka_scene, lower_part
+from sim2real.simulators.visual_scene import VisualScene
 
 _UNDER = "shared/data/kuka_table_images"  # beside the checkout, or beside what holds several
 DATA = next((folder / _UNDER for folder in Path(__file__).resolve().parents if (folder / _UNDER).is_dir()),
@@ -63,13 +64,13 @@ def run_seed(images: np.ndarray, camera: CameraModel, seed: int, budget: Budget)
     from sim2real.simulators.paint_pool import PaintPool
 
     torch.set_num_threads(1)
-    scene = kuka_scene(WIDTH, HEIGHT, camera)
+    scene, large = (_lower(kuka_scene(k * WIDTH, k * HEIGHT, camera)) for k in (1, 2))
     plain_count, few = max(2 * budget.frames // 5, 1), max(budget.frames // 6, 1)
     with PaintPool("mujoco", scene, samples=2) as pool:
         with progress_bar(f"seed {seed}, renders", budget.frames + HELD_OUT) as update:
             renders = render(pool, budget.frames + HELD_OUT, seed, progress=update)
         plain = render(pool, plain_count + HELD_OUT, seed, varied=False)
-    with MujocoPainter(kuka_scene(2 * WIDTH, 2 * HEIGHT, camera), samples=0) as painter:
+    with MujocoPainter(large, samples=0) as painter:
         pastes = pasted(painter, background_of(images), few + HELD_OUT, seed)
     config = PointConfig(epochs=budget.epochs, seed=seed)
     trained, held = slice(HELD_OUT, None), slice(HELD_OUT)
@@ -99,6 +100,10 @@ def run_seed(images: np.ndarray, camera: CameraModel, seed: int, budget: Budget)
                         replace(config, epochs=ALIGNED_EPOCHS, learning_rate=ALIGNED_RATE), _steps(update))
     judge("aligned", network, pastes)
     return out
+
+
+def _lower(scene: VisualScene) -> VisualScene:
+    return scene.with_cameras(lower_part(scene.cameras[0]))
 
 
 def _steps(update):

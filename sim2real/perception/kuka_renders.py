@@ -54,8 +54,8 @@ def kuka_plan(scene: VisualScene) -> RandomizationPlan:
     """
     terms = [Term(f"camera_{axis}", Uniform(-0.02, 0.02)) for axis in "xyz"]
     terms += [Term(f"camera_{axis}", Uniform(-0.026, 0.026)) for axis in ("pitch", "yaw", "roll")]
-    terms += [Term("focal_scale", LogUniform(0.97, 1.03)), Term("texture_kind.cube", Uniform(0.0, 2.5))]
-    terms += [Term(f"color_{channel}.cube", Uniform(0.55, 1.0)) for channel in ("red", "green", "blue")]
+    terms += [Term("focal_scale", LogUniform(0.97, 1.03)), Term("texture_kind.cube", Uniform(0.0, 2.0))]
+    terms += [Term(f"color_{channel}.cube", Uniform(0.7, 1.0)) for channel in ("red", "green", "blue")]
     terms += [Term("texture_kind.white_tape", Uniform(0.0, 2.0)), Term("texture_kind.dark_tape", Uniform(0.0, 2.0))]
     return RandomizationPlan.default(scene.space).without("lens_*").extended(*terms)
 

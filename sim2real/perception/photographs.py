@@ -14,7 +14,7 @@ from sim2real.adaptation.sources import SUFFIXES, read_image
 from sim2real.errors import BadInputError
 from sim2real.files import read_at_most
 from sim2real.perception.kuka_renders import Renders, draw_poses, frame_values, pixels_of
-from sim2real.simulators.kuka_scene import BASE_HEIGHT, CUBE_HEIGHT
+from sim2real.simulators.kuka_scene import BASE_HEIGHT, CUBE_HEIGHT, UPPER
 from sim2real.simulators.visual_scene import VisualScene
 
 LEAST = 8  # photographs: the median of fewer still shows the cube
@@ -25,7 +25,7 @@ _MOST_BYTES, _MOST_METRES = 1 << 20, 10.0
 
 @dataclass(frozen=True)
 class Photographs:
-    """Pictures (n, h, w, 3) uint8, the cube's centre (n, 2) in [m] for the evaluation, and the files' names."""
+    """Lower parts (n, h, w, 3) uint8 of pictures, the cube's centre (n, 2) in [m] for the evaluation, and file names."""
 
     images: np.ndarray
     positions: np.ndarray
@@ -38,7 +38,7 @@ def label_of(ix: int, iy: int) -> tuple[float, float, float]:
 
 
 def load_photographs(folder: str | Path, labels: str | Path, width: int, height: int) -> Photographs:
-    """The photographs of ``folder`` that the CSV file ``labels`` names, all brought to so many pixels.
+    """The photographs of ``folder`` that the CSV file ``labels`` names, brought to so many pixels, their lower part.
 
     Raises:
         BadInputError: A folder or file that is not there or cannot be read, columns other than file, x_m, y_m (more
@@ -56,9 +56,7 @@ def load_photographs(folder: str | Path, labels: str | Path, width: int, height:
                             f"{unlabelled[0]}; add them, or move these files away")
     if len(found) < LEAST:
         raise BadInputError(f"{folder}: {len(found)} photographs are too few; {LEAST} are needed at least")
-    images = np.empty((len(found), height, width, 3), np.uint8)
-    for k, name in enumerate(found):
-        images[k] = _four_by_three(folder / name, width, height)
+    images = np.stack([_four_by_three(folder / name, width, height) for name in found])[:, round(UPPER * height):]
     return Photographs(images, np.array([places[name] for name in found]), tuple(found))
 
 

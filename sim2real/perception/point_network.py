@@ -11,7 +11,7 @@ from sim2real import rotations
 from sim2real.adaptation.networks import SpatialSoftmax, normalise
 from sim2real.cameras import CameraModel
 
-_MAPS, _POOLED, _HIDDEN = 16, 48, 64
+_MAPS, _POOLED, _HIDDEN, _GROUPS = 16, 48, 64, 4
 _BLUR = 0.7  # [cells] of the attention map that is asked for about the thing
 _FAR = 3.0  # [m]: what is seen at the horizon counts as so far away
 
@@ -36,14 +36,11 @@ class PointNetwork(nn.Module):
     def __init__(self, camera: CameraModel, height: float, centre: tuple[float, float]):
         super().__init__()
         self.camera = camera
-        self.near = nn.Sequential(nn.Conv2d(3, 16, 5, stride=2, padding=2), nn.ReLU(),
-                                  nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
-                                  nn.Conv2d(32, 32, 3, padding=1), nn.ReLU())
-        self.wide = nn.Sequential(nn.Conv2d(32, _POOLED, 3, stride=2, padding=1), nn.ReLU(),
-                                  nn.Conv2d(_POOLED, _POOLED, 3, padding=1), nn.ReLU(),
-                                  nn.Conv2d(_POOLED, _POOLED, 3, padding=2, dilation=2), nn.ReLU())
-        self.down = nn.Conv2d(_POOLED, 32, 1)
-        self.maps = nn.Sequential(nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, _MAPS, 1))
+        self.near = nn.Sequential(*_layer(3, 16, 5, stride=2), *_layer(16, 32, 3, stride=2), *_layer(32, 32, 3))
+        self.wide = nn.Sequential(*_layer(32, _POOLED, 3, stride=2), *_layer(_POOLED, _POOLED, 3),
+                                  *_layer(_POOLED, _POOLED, 3, dilation=2))
+        self.across = nn.Conv2d(_POOLED, 32, 1)
+        self.maps = nn.Sequential(nn.ReLU(), *_layer(32, 32, 3), nn.Conv2d(32, _MAPS, 1))
         self.rows, self.columns = camera.height // 4, camera.width // 4
         self.points = SpatialSoftmax(self.rows, self.columns)
         self.pooled = nn.LayerNorm(_POOLED, elementwise_affine=False)
@@ -59,7 +56,7 @@ class PointNetwork(nn.Module):
         """Positions (n, 2) in [m], features (n, f), and the logits of the first map (n, rows, columns)."""
         near = self.near(normalise(images))
         wide = self.wide(near)
-        maps = self.maps(near + functional.interpolate(self.down(wide), scale_factor=2.0))
+        maps = self.maps(near + functional.interpolate(self.across(wide), scale_factor=2.0))
         points = self.points(maps)
         features = torch.cat([points, self.pooled(wide.mean((2, 3)))], dim=1)
         start = self.on_plane(points[:, :2]) - self.centre
@@ -80,6 +77,12 @@ class PointNetwork(nn.Module):
         x = _blob(pixels[:, 0], self.columns)
         wanted = (y[:, :, None] * x[:, None, :]).flatten(1)
         return -(wanted * logits.flatten(1).log_softmax(1)).sum(1).mean()
+
+
+def _layer(channels: int, out: int, size: int, *, stride: int = 1, dilation: int = 1) -> list[nn.Module]:
+    """A convolution; normalised within each picture, so that its brightness and contrast count less; rectified."""
+    return [nn.Conv2d(channels, out, size, stride, dilation * (size // 2), dilation, bias=False),
+            nn.GroupNorm(_GROUPS, out), nn.ReLU()]
 
 
 def _blob(share: torch.Tensor, cells: int) -> torch.Tensor:

@@ -33,9 +33,9 @@ class PointConfig:
     """
 
     epochs: int = 6
-    batch_size: int = 32
+    batch_size: int = 16
     learning_rate: float = 2e-3
-    attention: float = 0.2
+    attention: float = 1.0
     average: float = 0.995
     effects: bool = True
     seed: int = 0

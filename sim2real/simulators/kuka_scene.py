@@ -9,6 +9,7 @@ What is published: table, base and camera's place. The rest is measured on photo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ CORNER_PIXELS = np.array([[80.34, 189.34], [537.67, 194.55], [700.99, 448.82], [
 CAMERA = CameraModel(
     "kinect", 640, 480, 543.0, 543.0, 320.0, 240.0, position=(-1.7420, 0.0169, 1.6524),
     quaternion=(0.30838, -0.62938, 0.63374, -0.32735))
+UPPER = 0.2  # share of the picture's height over ``lower_part``
 WHITE_TAPES, DARK_TAPES, DISTRACTORS = 16, 3, 4
 
 
@@ -46,6 +48,12 @@ def kuka_camera(corners: np.ndarray = CORNER_PIXELS) -> CameraModel:
     guess = CameraModel.looking_at("kinect", np.array(CAMERA_PLACE), TABLE_CORNERS.mean(axis=0), width=640, height=480,
                                    fovy=48.0)
     return calibrate(guess, TABLE_CORNERS, corners)
+
+
+def lower_part(camera: CameraModel) -> CameraModel:
+    """``camera`` without the upper fifth of its picture, where no table is."""
+    top = round(UPPER * camera.height)
+    return replace(camera, height=camera.height - top, cy=camera.cy - top)
 
 
 def kuka_scene(width: int = 160, height: int = 120, camera: CameraModel = CAMERA) -> VisualScene:

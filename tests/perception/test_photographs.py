@@ -24,7 +24,7 @@ def load(path):
 
 def test_pictures_come_in_the_asked_size_with_their_labels(tmp_path):
     found = load(a_folder(tmp_path))
-    assert found.images.shape == (LEAST, 24, 32, 3) and found.files[2] == "2.png"
+    assert found.images.shape == (LEAST, 19, 32, 3) and found.files[2] == "2.png"
     assert found.images[3, 5, 5].tolist() == [30, 0, 0] and found.positions[3] == pytest.approx([-0.8, 0.25])
 
 

@@ -58,7 +58,8 @@ def test_the_photographs_have_an_edge_where_the_render_has_the_tables_back(paint
     import cv2
 
     scene, groups = painted
-    shown = np.median([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted(PHOTOGRAPHS.glob("*.jpg"))], axis=0)
+    files = sorted(PHOTOGRAPHS.glob("*.jpg"))
+    shown = np.median([cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) for file in files], axis=0)
     on_top = groups == 1 + scene.groups.index("table")
     for column in (120, 220, 450, 500):
         edge = np.flatnonzero(on_top[:, column])[0]
