@@ -25,7 +25,7 @@ _MOST_BYTES, _MOST_METRES = 1 << 20, 10.0
 
 @dataclass(frozen=True)
 class Photographs:
-    """Lower parts (n, h, w, 3) uint8 of pictures, the cube's centre (n, 2) in [m] for the evaluation, and file names."""
+    """Lower parts (n, h, w, 3) uint8 of pictures, the cube's centre (n, 2) in [m] for the evaluation, and names."""
 
     images: np.ndarray
     positions: np.ndarray

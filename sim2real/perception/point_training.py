@@ -34,7 +34,7 @@ class PointConfig:
 
     epochs: int = 6
     batch_size: int = 16
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     attention: float = 1.0
     average: float = 0.995
     effects: bool = True
