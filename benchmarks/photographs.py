@@ -120,13 +120,13 @@ def _steps(update):
     return step
 
 
-def measure(folder: Path, labels: Path, camera: CameraModel, seeds: int, budget: Budget) -> dict:
+def measure(folder: Path, labels: Path, camera: CameraModel, seeds: range, budget: Budget) -> dict:
     """Everything that ``--json`` prints."""
     from sim2real.perception.photographs import load_photographs
 
     photographs = load_photographs(folder, labels, WIDTH, HEIGHT)
     rows = []
-    for seed in range(seeds):
+    for seed in seeds:
         predicted = {"mean": {"photographs": photographs.positions.mean(axis=0)}}
         predicted.update(run_seed(photographs.images, camera, seed, budget))
         for method in METHODS:
@@ -183,7 +183,8 @@ def main() -> int:
     parser.add_argument("--corners", metavar="'U,V U,V U,V U,V'",
                         help="pixels of the table's corners in your photographs, of 640 x 480: back left, back right, "
                              "front right, front left; the camera is fitted to them")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first of them, to share seeds among machines")
     parser.add_argument("--frames", type=int, default=Budget.frames, help="randomized renders (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=Budget.epochs, help="passes over them (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -191,8 +192,9 @@ def main() -> int:
     os.environ.setdefault("LP_NUM_THREADS", "0")
     try:
         camera = CAMERA if args.corners is None else kuka_camera(_corners(args.corners))
+        count = _count("seeds", args.seeds, MOST_SEEDS)
         result = measure(args.images, args.labels or args.images / "labels.csv", camera,
-                         _count("seeds", args.seeds, MOST_SEEDS),
+                         range(args.first_seed, args.first_seed + count),
                          Budget(_count("frames", args.frames, MOST_FRAMES), _count("epochs", args.epochs, MOST_EPOCHS)))
     except Sim2RealError as error:
         note(f"photographs: {error}")
