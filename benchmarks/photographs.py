@@ -169,9 +169,9 @@ def _corners(text: str) -> np.ndarray:
     return numbers
 
 
-def _count(name: str, value: int, most: int) -> int:
-    if not 1 <= value <= most:
-        raise BadInputError(f"--{name}: expected 1 to {most}, got {value}")
+def _count(name: str, value: int, most: int, least: int = 1) -> int:
+    if not least <= value <= most:
+        raise BadInputError(f"--{name}: expected {least} to {most}, got {value}")
     return value
 
 
@@ -192,9 +192,9 @@ def main() -> int:
     os.environ.setdefault("LP_NUM_THREADS", "0")
     try:
         camera = CAMERA if args.corners is None else kuka_camera(_corners(args.corners))
-        count = _count("seeds", args.seeds, MOST_SEEDS)
+        first, count = _count("first-seed", args.first_seed, 2**31, 0), _count("seeds", args.seeds, MOST_SEEDS)
         result = measure(args.images, args.labels or args.images / "labels.csv", camera,
-                         range(args.first_seed, args.first_seed + count),
+                         range(first, first + count),
                          Budget(_count("frames", args.frames, MOST_FRAMES), _count("epochs", args.epochs, MOST_EPOCHS)))
     except Sim2RealError as error:
         note(f"photographs: {error}")

@@ -20,6 +20,7 @@ def run(monkeypatch, *arguments):
     (["--images", "DIR", "--labels", "DIR/none.csv"], "none.csv"),
     (["--images", "DIR"], "no column x_m"),
     (["--images", "DIR", "--seeds", "0"], "--seeds: expected 1 to"),
+    (["--images", "DIR", "--first-seed", "-1"], "--first-seed: expected 0 to"),
     (["--images", "DIR", "--frames", "-5"], "--frames: expected 1 to"),
     (["--images", "DIR", "--corners", "1,2 3,4"], "--corners: expected the pixels"),
     (["--images", "DIR", "--corners", "1,2 3,4 5,6 7,nan"], "--corners: expected the pixels"),
