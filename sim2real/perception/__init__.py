@@ -1,1 +1,1 @@
-"""Perception: networks that see what a robot needs to know, trained in rendered pictures alone."""
+"""What networks learn to see: where a block is, how far a corridor goes; trained on randomized renders."""
