@@ -4,19 +4,22 @@ Simulators apply it, randomization samples it, identification infers it, evaluat
 the vocabulary for one robot, as an ordered list of scalar columns; values of ``n`` simulations are an array (n, P).
 
 A *family* is a global column plus one column per joint, link or rotor (``joint_damping_scale`` and
-``joint_damping_scale.elbow_joint``): a "scale" family multiplies the two, an "offset" family adds them.
+``joint_damping_scale.elbow_joint``): a "scale" family multiplies the two, an "offset" family adds them. Families of a
+scene's groups (``color_red.table``) have no global column.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim2real.errors import ParameterError, unknown
+from sim2real.image_vocabulary import IMAGES
+from sim2real.visual_vocabulary import SCENE
 from sim2real.vocabulary import ARM, CORRELATED, DRONE, ENGINES
 
 if TYPE_CHECKING:
@@ -39,8 +42,9 @@ class Parameter:
         distribution: "uniform" or "log_uniform".
         twin_low, twin_high: Range from which evaluation draws its twins: wider than training's.
         physical_low, physical_high: Values outside are refused.
-        role: "dynamics", "actuation", "latency", "sensing", "disturbance" or "defect". Training randomizes all but
-            defects and disturbances by default.
+        role: "dynamics", "actuation", "latency", "sensing", "disturbance" or "defect"; of what a camera sees
+            "appearance", "light", "camera", "background", "distractor" or "image". Training randomizes all but defects
+            by default, disturbances as events.
         live: Whether simulators read the value at every step, so that it may change within an episode for free.
         engines: Engines in which it acts.
         text: What it means, in words.
@@ -99,12 +103,12 @@ class ParameterSpace:
         self.low = np.array([p.low for p in self.parameters])
         self.high = np.array([p.high for p in self.parameters])
         self.live = np.array([p.live for p in self.parameters])
-        self._families: dict[str, tuple[int, slice]] = {}
+        self._families: dict[str, tuple[int | None, slice]] = {}
         for family in dict.fromkeys(n.split(".")[0] for n in self.names if "." in n):
             members = [i for i, n in enumerate(self.names) if n.startswith(family + ".")]
-            if family not in self._index or members != list(range(members[0], members[-1] + 1)):
-                raise ParameterError(f"family {family!r} needs a global column and contiguous element columns")
-            self._families[family] = (self._index[family], slice(members[0], members[-1] + 1))
+            if members != list(range(members[0], members[-1] + 1)):
+                raise ParameterError(f"family {family!r} needs contiguous element columns")
+            self._families[family] = (self._index.get(family), slice(members[0], members[-1] + 1))
 
     @classmethod
     def for_robot(cls, robot: RobotDescription) -> ParameterSpace:
@@ -124,6 +128,17 @@ class ParameterSpace:
             raise ParameterError(f"robot {robot.name}: {error}") from None
         return cls(parameters)
 
+    @classmethod
+    def for_images(cls) -> ParameterSpace:
+        """The vocabulary for the images of any camera: what ``randomization.images`` applies."""
+        return cls(Parameter(*row) for row in IMAGES())
+
+    @classmethod
+    def for_scene(cls, groups: Sequence[str], num_distractors: int, num_lights: int, max_lights: int
+                  ) -> ParameterSpace:
+        """The vocabulary for how a scene looks: see ``sim2real.visual_vocabulary``."""
+        return cls(Parameter(*row) for row in SCENE(groups, num_distractors, num_lights, max_lights))
+
     def __len__(self) -> int:
         return len(self.parameters)
 
@@ -141,8 +156,10 @@ class ParameterSpace:
             raise ParameterError(unknown("parameter", name, self.names)) from None
 
     def family(self, values: np.ndarray, name: str) -> np.ndarray:
-        """Per-element values of a family, global and element combined: (n, P) -> (n, elements)."""
+        """Per-element values of a family, global (where it has one) and element combined: (n, P) -> (n, elements)."""
         common, members = self._families[name]
+        if common is None:
+            return values[:, members]
         if self.parameters[common].unit == "1" and name.endswith("_scale"):
             return values[:, common, None] * values[:, members]
         return values[:, common, None] + values[:, members]

@@ -73,8 +73,11 @@ def test_names_must_be_unique_and_families_together():
         ParameterSpace([row("a"), row("a")])
     with pytest.raises(ParameterError, match="contiguous"):
         ParameterSpace([row("f"), row("f.a"), row("g"), row("f.b")])
-    with pytest.raises(ParameterError, match="global column"):
-        ParameterSpace([row("f.a")])
+
+
+def test_a_family_without_a_global_column_is_its_elements():
+    space = ParameterSpace([row("f.a"), row("f.b")])
+    assert space.family(np.array([[2.0, 3.0]]), "f").tolist() == [[2.0, 3.0]]
 
 
 @pytest.mark.parametrize("change", [

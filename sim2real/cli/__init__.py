@@ -22,6 +22,7 @@ from sim2real.errors import Sim2RealError, unknown
 VERBS = {
     "list": "robots, tasks, engines, parameters and faults that there are",
     "doctor": "what works on this machine, and how to mend what does not",
+    "show": "draw randomized frames of a scene as one picture",
     "train": "train a policy in simulation, randomized by default",
     "adapt": "align simulated with real images: an encoder (.s2r) that sees both alike",
     "evaluate": "run a bundle zero-shot on twins and report success, errors and failures",

@@ -32,7 +32,9 @@ from sim2real.ros.sensor_sections import CameraTopic
 from sim2real.types import RobotState
 
 if TYPE_CHECKING:
-    from sim2real.simulators.camera_view import Studio, View
+    from sim2real.cameras import CameraModel
+    from sim2real.simulators.painter import Painter
+    from sim2real.simulators.visual_scene import Poses
 
 
 @dataclass
@@ -50,7 +52,7 @@ class SimulatedCamera:
 
     name: str
     topic: CameraTopic
-    view: View
+    view: CameraModel
     info: Intrinsics | None
     changes: dict[str, Any] = field(default_factory=dict)
     next: float = 0.0
@@ -66,22 +68,21 @@ class SimulatedCamera:
             self._info = message_class("sensor_msgs/msg/CameraInfo")
             self._infos = ros.node.create_publisher(self._info, self.topic.info, ros.qos(self.topic.qos))
 
-    def look(self, studio: Studio, state: RobotState, stamp: float, now: float) -> None:
+    def look(self, painter: Painter, poses: Poses, stamp: float, now: float) -> None:
         """Draw and send what is due at ``now`` [s]."""
         if now >= self.next:
             period = 1.0 / self.changes.get("rate", self.topic.rate)
             self.next = now + period if now - self.next > period else self.next + period
             if not self.changes.get("absent"):
-                self._shoot(studio, state, stamp, now)
+                self._shoot(painter, poses, stamp, now)
         while self.waiting and self.waiting[0].due <= now:
             self._publish(self.waiting.popleft())
 
-    def _shoot(self, studio: Studio, state: RobotState, stamp: float, now: float) -> None:
+    def _shoot(self, painter: Painter, poses: Poses, stamp: float, now: float) -> None:
         if not (self.changes.get("frozen") and self.last is not None):
             scale = self.changes.get("scale", 1.0)
-            view = replace(self.view, width=max(1, round(scale * self.view.width)), focal=scale * self.view.focal,
-                           height=max(1, round(scale * self.view.height)))
-            self.last = _Shot(0.0, stamp, studio.draw(view, state).copy())
+            size = max(1, round(scale * self.view.height)), max(1, round(scale * self.view.width))
+            self.last = _Shot(0.0, stamp, painter.render(self.name, poses, size=size)[0])
         self.waiting.append(replace(self.last, due=now + self.changes.get("late", 0.0)))
 
     def _publish(self, shot: _Shot) -> None:
@@ -102,8 +103,8 @@ class SimulatedCamera:
             self._infos.publish(info)
 
     def _camera_info(self, width: int, height: int) -> Any:
-        f, cx, cy = self.view.focal, 0.5 * width, 0.5 * height
-        fx, fy, model, d = f, f, "plumb_bob", ()
+        view, model, d = self.view.resized(width, height), "plumb_bob", self.view.distortion
+        fx, fy, cx, cy = view.fx, view.fy, view.cx, view.cy
         if self.info is not None:  # as its driver would be calibrated
             fx, fy, cx, cy = self.info.fx, self.info.fy, self.info.cx, self.info.cy
             model, d = self.info.distortion_model, self.info.distortion
@@ -150,15 +151,18 @@ class _Newest:
 
 def main(settings: dict[str, Any]) -> None:
     """Publish until standard input ends."""
-    from sim2real.simulators.camera_view import Studio, view_of
+    from sim2real.simulators.mujoco_painter import MujocoPainter
+    from sim2real.simulators.robot_scene import robot_poses, scene_seen_by
+    from sim2real.simulators.visual_scene import Poses
 
     os.nice(5)  # the processor is the plant's first
     robot = load_robot(settings["robot"])
     profile = RosProfile.for_robot(robot)
-    cameras = {name: SimulatedCamera(name, topic, view_of(robot, name), Intrinsics.of(robot, name))
+    scene = scene_seen_by(robot, profile.cameras)
+    cameras = {name: SimulatedCamera(name, topic, scene.camera(name), Intrinsics.of(robot, name))
                for name, topic in profile.cameras.items()}
-    views = [camera.view for camera in cameras.values()]
-    studio = Studio(robot, (max(view.width for view in views), max(view.height for view in views)))
+    painter = MujocoPainter(scene, shadows="none", samples=0)  # software draws it: be quick
+    painter.render(next(iter(cameras)), Poses(1))  # where there is no OpenGL, say so now
     state = RobotState.zeros(1, robot.num_joints)
     with RosContext(settings["node"], settings["arguments"], settings["domain"]) as ros:
         for camera in cameras.values():
@@ -176,8 +180,8 @@ def main(settings: dict[str, Any]) -> None:
             state.joint_position[0], state.position[0] = row["joints"], row["position"]
             state.quaternion[0] = row["quaternion"]
             for camera in cameras.values():
-                camera.look(studio, state, row["stamp"], time.monotonic())
-    studio.close()
+                camera.look(painter, robot_poses(robot, state), row["stamp"], time.monotonic())
+    painter.close()
 
 
 if __name__ == "__main__":
