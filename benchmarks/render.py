@@ -29,7 +29,7 @@ from sim2real.simulators.paint_pool import make_painter
 from sim2real.simulators.table_scene import front_camera, table_scene
 from sim2real.simulators.visual_scene import Poses
 
-FRAMES, SIDE, ROUNDS = 48, 64, 9
+FRAMES, SIDE, ROUNDS = 96, 64, 7
 KEPT = ("shadow", "shadow_softness", "distractor_*")
 QUALITIES = ({"shadows": "none", "samples": 0}, {"shadows": "low", "samples": 0}, {"shadows": "low", "samples": 4},
              {"shadows": "medium", "samples": 4})
