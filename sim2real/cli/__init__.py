@@ -42,7 +42,7 @@ EXTRAS = {
     "onnxruntime": "deploy", "mcap": "deploy", "matplotlib": "plots", "PIL": "plots", "cv2": "cameras",
 }
 # Verbs that need more than the one module that happened to be missing first.
-VERB_EXTRAS = {"train": "train", "export": "train", "demo": "all", "adapt": "train,plots"}
+VERB_EXTRAS = {"train": "train", "export": "train", "demo": "all", "adapt": "train,plots,cameras"}
 _EXAMPLES = """examples:
   sim2real doctor
   sim2real train ur5e-reach --seed 1
