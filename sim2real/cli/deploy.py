@@ -13,8 +13,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run a policy on whatever speaks the robot's driver topics: a twin (`sim2real twin`) or the robot itself. "
         "Without goals it waits for them on the topic ~/goal (geometry_msgs/PoseStamped, in the robot's base frame or "
-        "the world). SIGINT and SIGTERM brake an arm and land a drone before the node ends. Exit code 0 after a "
-        "controlled end, 1 where the runner stopped by itself or nothing answered, 2 for bad input.")
+        "the world), or, where the bundle has an encoder, reaches for what its camera sees until it is ended. SIGINT "
+        "and SIGTERM brake an arm and land a drone before the node ends. Exit code 0 after a controlled end, 1 where "
+        "the runner stopped by itself or nothing answered, 2 for bad input.")
     parser.add_argument("bundle", help="policy bundle (.s2r)")
     parser.add_argument("--robot", default=None, metavar="R",
                         help="name or robot.yaml of the robot on this machine (default: the bundle's own)")
@@ -71,6 +72,8 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.ros.policy_node import PolicyNode
     from sim2real.ros.profiles import RosProfile
     from sim2real.ros.robot_match import check_same_robot
+    from sim2real.ros.vision.eye import Eye
+    from sim2real.ros.vision.seen_goals import SeenGoals
     from sim2real.ros.watched import Watched
 
     for name in ("duration", "goal_timeout", "wait"):
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     profile = RosProfile.for_robot(robot)
     command = profile.command(args.interface)
     required = required_cameras(bundle, robot, profile, args.require_camera)
-    goals = GoalSequence(bundle.task, collect_goals(args, bundle.task), timeout=args.goal_timeout)
+    given = collect_goals(args, bundle.task)
     with StopSignal() as stop, contextlib.ExitStack() as stack:
         recorder = None
         if args.log:
@@ -104,11 +107,16 @@ def run(args: argparse.Namespace) -> int:
         key = robot_key(robot.name, ros.context.get_domain_id(), ros.node.get_namespace())
         page = stack.enter_context(Heartbeat.create(key, bundle.task.command_size, period=1.0 / rate))
         watched = Watched(page, args.require_guard or command.quantity == "velocity")
-        cameras = open_cameras(ros, profile, required, args.ros_args)
+        eye = None
+        goals = GoalSequence(bundle.task, given, timeout=args.goal_timeout)
+        if bundle.encoder is not None and not given:
+            eye = Eye(bundle, profile.cameras[bundle.manifest.encoder.camera.name].rate, recorder)
+            goals = SeenGoals(bundle.task, lambda: eye.goal)
+        cameras = open_cameras(ros, profile, required, args.ros_args, eye)
         for camera in cameras:
             stack.callback(camera.close)
         node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder, wait=args.wait, watched=watched,
-                          cameras=cameras, speed=args.speed, priority=args.realtime)
+                          cameras=cameras, eye=eye, speed=args.speed, priority=args.realtime)
         if not args.json:
             say(f"{bundle.task.name} on {robot.name}: {profile.state.topic} -> {command.topic}")
             if not args.arm and not args.managed:

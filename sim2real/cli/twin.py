@@ -30,6 +30,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="YAML list of faults to rehearse by time; sim2real list faults names them")
     parser.add_argument("--cameras", action="store_true",
                         help="publish what the cameras of the robot's ros section see, drawn in a process of its own")
+    parser.add_argument("--scene", default=None, metavar="NAME",
+                        help="what the cameras see besides the robot: table, with a block for visual-reach, whose true "
+                             "place is told on ~/block and changed by ~/place_block")
+    parser.add_argument("--block", default=None, metavar="X,Y", help="where the block stands in [m] (default: --seed)")
+    parser.add_argument("--move-block", type=float, default=None, metavar="S",
+                        help="move the block to another random place every S seconds")
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--duration", type=float, default=None, metavar="S", help="stop by itself after S seconds")
     parser.add_argument("--reveal", action="store_true", help="print the hidden values")
@@ -50,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.ros.profiles import RosProfile
     from sim2real.ros.twin_cameras import TwinCameras
     from sim2real.ros.twin_node import TwinNode
+    from sim2real.ros.vision.twin_block import TwinBlock
 
+    check_scene(args)
     import_ros("rclpy")
     begin = time.monotonic()
     with StopSignal() as stop, contextlib.ExitStack() as stack:
@@ -58,12 +66,15 @@ def run(args: argparse.Namespace) -> int:
         stack.callback(plant.close)
         profile = RosProfile.for_robot(robot)
         ros = stack.enter_context(RosContext(f"{robot.name.replace('-', '_')}_twin", args.ros_args, args.domain_id))
-        cameras = None
+        cameras = block = None
         if args.cameras:
-            cameras = TwinCameras(ros, robot, args.robot, profile, args.ros_args)
+            cameras = TwinCameras(ros, robot, args.robot, profile, args.ros_args, scene=args.scene or "robot",
+                                  painter="pybullet" if engine == "pybullet" else "mujoco")
             stack.callback(cameras.close)
         elif any(fault.acts_on == "cameras" for fault in faults):
             raise BadInputError("the faults file has faults of cameras; add --cameras")
+        if args.scene == "table":
+            block = TwinBlock(ros, robot, cameras, seed=args.seed, place=place_of(args.block), every=args.move_block)
         twin = TwinNode(ros, robot, profile, plant, interface=args.interface, faults=faults, seed=args.seed,
                         cameras=cameras)
         if not args.json:
@@ -81,12 +92,51 @@ def run(args: argparse.Namespace) -> int:
             viewer = Viewer(robot, engine)
             stack.callback(viewer.close)
             note(f"view: {viewer.url}")
-        twin.run(stop, args.duration, viewer.update if viewer else None)
+
+        def watch(state) -> None:
+            if viewer is not None:
+                viewer.update(state)
+            if block is not None:
+                block.tick(state, time.time(), time.monotonic())
+
+        twin.run(stop, args.duration, watch if viewer or block else None)
     if args.json:
         print_json({"robot": robot.name, "published": twin.published, "commands": plant.commands,
                     "rejected": twin.rejected, "dropped_s": plant.dropped_time, "faults": twin.faults_begun,
                     "seconds": time.monotonic() - begin})
     return 0
+
+
+def check_scene(args: argparse.Namespace) -> None:
+    """Raise BadInputError where options of the scene do not go together."""
+    from sim2real.errors import BadInputError, unknown
+
+    if args.scene not in (None, "table"):
+        raise BadInputError(unknown("scene", args.scene, ["table"]))
+    if args.scene is not None and not args.cameras:
+        raise BadInputError("a scene is what cameras see: add --cameras")
+    if args.scene is None and (args.block is not None or args.move_block is not None):
+        raise BadInputError("the block stands on a table: add --scene table")
+    if args.move_block is not None and not args.move_block > 0.0:
+        raise BadInputError(f"expected --move-block over zero seconds, got {args.move_block:g}")
+    place_of(args.block)
+
+
+def place_of(text: str | None) -> tuple[float, float] | None:
+    """The place (x, y) in [m] of ``"0.4,0.1"``, None of None."""
+    import math
+
+    from sim2real.errors import BadInputError
+
+    if text is None:
+        return None
+    try:
+        x, y = map(float, text.split(","))
+        if math.isfinite(x) and math.isfinite(y):
+            return x, y
+    except ValueError:
+        pass
+    raise BadInputError(f"--block {text!r}: expected two numbers such as 0.4,0.1")
 
 
 def build(args: argparse.Namespace):

@@ -16,7 +16,10 @@ import numpy as np
 
 from sim2real.deployment.archive import MAX_BYTES, pack, unpack
 from sim2real.deployment.checks import Check, Loading, check_hashes, read_file
-from sim2real.deployment.contract import action_section, check_task, golden_for, new_manifest
+from sim2real.deployment.contract import action_section, check_encoder, check_task, golden_for, new_manifest
+from sim2real.deployment.encoder import GOLDEN, NETWORK, EncoderFile, check_network
+from sim2real.deployment.encoder_golden import GoldenImages
+from sim2real.deployment.encoder_network import Encoder
 from sim2real.deployment.limits import CommandLimits
 from sim2real.deployment.manifest import Manifest
 from sim2real.deployment.policy import TOLERANCE, Golden, Policy
@@ -39,7 +42,9 @@ class Bundle:
         robot, task: Rebuilt from the bundle alone.
         limits: Bounds of the command stream.
         policy: Observations (n, size) to actions (n, A).
+        golden: Observations, and the actions that the policy gave for them where it was exported.
         sha256: Hash of the whole file.
+        encoder: Pictures of the camera in ``manifest.encoder`` to what its labels say; None where nothing is looked at.
     """
 
     manifest: Manifest
@@ -47,13 +52,15 @@ class Bundle:
     task: Task
     limits: CommandLimits
     policy: Policy
+    golden: Golden
     sha256: str
+    encoder: Encoder | None = None
 
 
 def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: Mapping[str, Mapping[str, Any]],
                  golden: tuple[np.ndarray, np.ndarray] | None = None, seed: int | None = None,
                  git_commit: str | None = None, versions: Mapping[str, str] | None = None,
-                 created_by: str = "") -> Manifest:
+                 created_by: str = "", encoder: EncoderFile | None = None) -> Manifest:
     """Write the policy ``onnx`` for ``task`` to ``path``, whole or not at all.
 
     Args:
@@ -64,6 +71,7 @@ def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: 
         golden: Inputs and the outputs that the original network gives, at least 16; by default this network's own.
         seed, git_commit, created_by: Of the training run.
         versions: Versions of other packages, besides those of this one, numpy and onnxruntime.
+        encoder: What tells the task's goals from a camera's pictures.
 
     Raises:
         BundleError: The network does not fit the task, or does not give the golden outputs.
@@ -72,8 +80,11 @@ def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: 
     policy = Policy(onnx)
     members = {"policy.onnx": bytes(onnx), "golden.json": golden_for(policy, golden).to_bytes(),
                **{f"robot/{name}": bytes(data) for name, data in task.robot.files.items()}}
+    if encoder is not None:
+        members |= {NETWORK: encoder.encoder.onnx, GOLDEN: encoder.golden.to_bytes()}
     manifest = new_manifest(task, policy, members, training_ranges, seed=seed, git_commit=git_commit,
-                            versions=versions or {}, created_by=created_by)
+                            versions=versions or {}, created_by=created_by,
+                            encoder=None if encoder is None else encoder.manifest.encoder)
     data = pack({"manifest.json": manifest.to_bytes(), **members})
     if len(data) > MAX_BYTES:
         raise BundleError(f"the bundle would have {len(data) >> 20} MiB, at most {MAX_BYTES >> 20} are allowed; "
@@ -110,14 +121,15 @@ def inspect_bundle(path: str | Path, robot: RobotDescription | str | Path | None
 
 class _Loading(Loading[Bundle]):
     def __init__(self, data: bytes, robot: RobotDescription | str | Path | None):
-        self._data, self._wanted = data, robot
+        self._data, self._wanted, self.encoder = data, robot, None
         self.steps = (
             ("archive", self._archive), ("manifest", self._manifest), ("hashes", self._hashes), ("robot", self._robot),
-            ("task", self._task), ("limits", self._limits), ("onnx", self._onnx), ("golden vectors", self._golden))
+            ("task", self._task), ("limits", self._limits), ("onnx", self._onnx), ("golden vectors", self._golden),
+            ("encoder", self._encoder))
 
     def result(self) -> Bundle:
-        return Bundle(self.manifest, self.robot, self.task, self.limits, self.policy,
-                      hashlib.sha256(self._data).hexdigest())
+        return Bundle(self.manifest, self.robot, self.task, self.limits, self.policy, self.golden,
+                      hashlib.sha256(self._data).hexdigest(), self.encoder)
 
     def _archive(self) -> str:
         self.members = unpack(self._data)
@@ -171,7 +183,7 @@ class _Loading(Loading[Bundle]):
         if len(self.members["golden.json"]) > MAX_GOLDEN_BYTES:
             raise BundleError(f"golden.json: expected at most {MAX_GOLDEN_BYTES >> 20} MiB, got "
                               f"{len(self.members['golden.json'])} bytes; 32 vectors are enough")
-        golden = Golden.from_bytes(self.members["golden.json"], self.policy)
+        golden = self.golden = Golden.from_bytes(self.members["golden.json"], self.policy)
         try:
             shape = self.policy(golden.inputs[:1]).shape
             self.golden_error = golden.max_error(self.policy)
@@ -185,3 +197,17 @@ class _Loading(Loading[Bundle]):
             raise BundleError(f"golden vectors: outputs differ by {self.golden_error:.2g}, at most {TOLERANCE:g} is "
                               "allowed; this machine computes something else than was trained")
         return f"{len(golden.inputs)} vectors, largest error {self.golden_error:.1e}"
+
+    def _encoder(self) -> str:
+        section = self.manifest.encoder
+        if (NETWORK in self.members, GOLDEN in self.members) != (section is not None,) * 2:
+            raise BundleError(f"expected {NETWORK} and {GOLDEN} where the manifest describes an encoder, and else "
+                              "neither; export it again")
+        if section is None:
+            return "none: it looks at no camera"
+        check_encoder(self.manifest, self.task)
+        encoder = Encoder(self.members[NETWORK])
+        words = check_network(section, encoder)
+        checked = GoldenImages.from_bytes(self.members[GOLDEN], encoder).check(encoder)
+        self.encoder = encoder
+        return f"{words}, through camera {section.camera.name}; {checked}"

@@ -11,6 +11,7 @@ import numpy as np
 
 from sim2real import __version__
 from sim2real.deployment.checks import hashes
+from sim2real.deployment.encoder_manifest import EncoderSection
 from sim2real.deployment.limits import CommandLimits
 from sim2real.deployment.manifest import (
     ActionSection,
@@ -62,7 +63,7 @@ def gains(task: Task) -> dict[str, list[float]]:
 
 def new_manifest(task: Task, policy: Policy, members: Mapping[str, bytes],
                  training_ranges: Mapping[str, Mapping[str, Any]], *, seed: int | None, git_commit: str | None,
-                 versions: Mapping[str, str], created_by: str) -> Manifest:
+                 versions: Mapping[str, str], created_by: str, encoder: EncoderSection | None = None) -> Manifest:
     """The sealed manifest of a new bundle."""
     robot = task.robot
     observation = observation_section(task)
@@ -76,7 +77,8 @@ def new_manifest(task: Task, policy: Policy, members: Mapping[str, bytes],
         robot=RobotSection(name=robot.name, kind=robot.kind, hash=robot.hash), joints=list(robot.joint_names),
         task=TaskSection(name=task.name, options=dict(task.options)), control_period=task.control_period,
         observation=observation, action=action_section(task), gains=gains(task),
-        limits=LimitsSection(**CommandLimits.from_robot(robot).as_dict()), cameras=[],
+        limits=LimitsSection(**CommandLimits.from_robot(robot).as_dict()),
+        cameras=[] if encoder is None or encoder.camera is None else [encoder.camera.model_dump()], encoder=encoder,
         training_ranges={name: RangeSection(low=float(r["low"]), high=float(r["high"]),
                                             distribution=str(r["distribution"]))
                          for name, r in training_ranges.items()},
@@ -109,6 +111,27 @@ def check_task(manifest: Manifest, task: Task) -> None:
         for r in rows)
     if not same:
         raise BundleError("actions mean something else in this version of sim2real than where the policy was trained")
+
+
+def check_encoder(manifest: Manifest, task: Task) -> None:
+    """Raise BundleError where the bundle's encoder cannot say what the task's goals are made of."""
+    encoder = manifest.encoder
+    assert encoder is not None
+    if not task.sees:
+        raise BundleError(f"it has an encoder, which task {task.name} does not look at; visual-reach does")
+    if missing := [label for label in task.sees if label not in encoder.labels]:
+        raise BundleError(f"its encoder predicts {', '.join(encoder.labels)}; task {task.name} needs "
+                          f"{', '.join(missing)}; train it on pictures that are labelled so")
+    places = ("", "world", task.robot.model.root)
+    if encoder.unit != "m" or encoder.frame not in places:
+        raise BundleError(f"its encoder predicts places in [{encoder.unit}] in frame {encoder.frame!r}; task "
+                          f"{task.name} needs [m] in {task.robot.model.root!r} or 'world', the robot's base")
+    if encoder.camera is None:
+        raise BundleError("its encoder does not say which camera it looks through; write it with camera=, an entry of "
+                          "the robot description's 'cameras'")
+    if manifest.cameras != [encoder.camera.model_dump()]:
+        raise BundleError(f"cameras: the manifest lists {len(manifest.cameras)} that are not the encoder's camera "
+                          f"{encoder.camera.name}; export it again")
 
 
 def golden_for(policy: Policy, golden: tuple[np.ndarray, np.ndarray] | None) -> Golden:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sim2real.deployment.manifest import Count, Finite, Positive, Sealed, Section
+from sim2real.deployment.sealed import Count, Finite, Positive, Sealed, Section
 from sim2real.errors import BundleError
 
 MAX_SIDE = 1024  # [pixels] of a picture that an encoder takes

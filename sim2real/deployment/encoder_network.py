@@ -24,12 +24,14 @@ class Encoder:
         height, width: Of the pictures in [pixels].
         prediction_size, feature_size: Columns of both outputs.
         num_operators: Size of the graph.
+        onnx: As given.
 
     Raises:
         BundleError: It is damaged, contains what a network must not, or has other inputs or outputs.
     """
 
     def __init__(self, onnx: bytes):
+        self.onnx = bytes(onnx)
         self._session, self.num_operators = open_network(onnx, _WHERE)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         names = [value.name for value in inputs], sorted(value.name for value in outputs)

@@ -23,9 +23,11 @@ class Policy:
     Attributes:
         observation_size, action_size: Columns of input and output.
         num_operators: Size of the graph.
+        onnx: As given.
     """
 
     def __init__(self, onnx: bytes):
+        self.onnx = bytes(onnx)
         self._session, self.num_operators = open_network(onnx, "policy.onnx")
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:

@@ -37,7 +37,6 @@ class Light:
 
     def __init__(self, values: Mapping[str, np.ndarray], draws: Draws, shape: tuple[int, int, int]):
         h, w, _ = shape
-        n = len(values["gain"])
         self._shape, self._size = shape, h * w * 3
         self._defocus = (values["defocus"] * w).tolist()
         self._kernels = line_kernels(values["motion_blur_length"] * w, values["motion_blur_angle"])
@@ -45,11 +44,9 @@ class Light:
         self._vignetting = values["vignetting"].tolist()
         # ------------------------------------------------ noise, in units of white
         gain = values["gain"]
-        self._read_from, sign = draws.places("read noise", n)
-        self._read = (sign * gain * values["gaussian_noise"]).tolist()
-        self._shot_from, sign = draws.places("shot noise", n)
-        self._shot = (sign * np.sqrt(gain) * values["shot_noise"]).tolist()
-        self._dead_from, _ = draws.places("salt and pepper", n)
+        (self._shot_from, self._read_from, self._dead_from), (shot_sign, read_sign, _) = draws.places("noise", 3)
+        self._shot = (shot_sign * np.sqrt(gain) * values["shot_noise"]).tolist()
+        self._read = (read_sign * gain * values["gaussian_noise"]).tolist()
         self._dead = np.rint(values["salt_pepper_noise"] * h * w).astype(int).tolist()
         # ------------------------------------------------ which way
         on = {name: values[name] != 0.0 for name in (

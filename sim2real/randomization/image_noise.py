@@ -39,10 +39,10 @@ class Draws:
         halves = self._stream(name, ids, (size + 1) // 2).normal(self._counter[ids])
         return np.concatenate(halves, axis=1)[:, :size]
 
-    def places(self, name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where the runs of ``n`` images begin in a bank, integers (n,), and their signs, (n,)."""
-        u = self.uniform(name, np.arange(n), 2)
-        return (u[:, 0] * _PLACES).astype(np.int64), np.where(u[:, 1] < 0.5, -1.0, 1.0)
+    def places(self, name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where ``count`` runs of every image begin in a bank, integers (count, n), and their signs, (count, n)."""
+        u = self.uniform(name, np.arange(len(self._identities)), 2 * count).T
+        return (u[:count] * _PLACES).astype(np.int64), np.where(u[count:] < 0.5, -1.0, 1.0)
 
     def _stream(self, name: str, ids: np.ndarray, size: int) -> rng.Stream:
         return rng.Stream(self._seed, self._identities[ids], "image", random_column(name) + np.arange(size))

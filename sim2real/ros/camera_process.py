@@ -1,4 +1,4 @@
-"""A camera's own process: takes its messages, decodes them and puts the pixels into shared memory.
+"""A camera's own process: takes its messages, decodes them, puts the pixels into shared memory and looks at them.
 
 rclpy holds the interpreter's lock while it takes a large message, for milliseconds: in the control loop's process that
 would delay the loop. ``python -m sim2real.ros.camera_process SETTINGS`` is started by ``cameras.Camera`` alone, which
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from sim2real.deployment.encoder_network import Encoder
 from sim2real.errors import DeploymentError, Sim2RealError
 from sim2real.ros import images
 from sim2real.ros.camera_info import InfoWatch, Intrinsics
@@ -23,6 +24,7 @@ from sim2real.ros.context import RosContext, StopSignal, import_ros, message_cla
 from sim2real.ros.messages import stamp_seconds
 from sim2real.ros.profiles import CameraTopic
 from sim2real.ros.shared_frames import SLOT_BYTES, SharedFrames
+from sim2real.ros.vision.looking import Looking, opened
 
 _LOOK = 0.05  # [s] between looks whether to end
 _REJECTED_EVERY = 0.2  # [s]: a flood of images that are bad in one way is told so often
@@ -37,11 +39,13 @@ class CameraProcess:
         expected: Its intrinsics, None where the robot's description does not say.
         frames: Where the pixels go.
         pipe: Where the lines go: a file descriptor.
+        encoder: What looks at each of them, or None.
     """
 
     def __init__(self, ros: RosContext, topic: CameraTopic, expected: Intrinsics | None, frames: SharedFrames,
-                 pipe: int):
+                 pipe: int, encoder: Encoder | None = None):
         self._topic, self._frames, self._pipe = topic, frames, pipe
+        self._looking = None if encoder is None else Looking(encoder, self._say)
         self._size = None if expected is None else (expected.height, expected.width)
         self._watch = InfoWatch(expected)
         self._number = self._rejected = self._dropped = 0
@@ -86,8 +90,11 @@ class CameraProcess:
             self._reject(str(error), now)
             return
         self._frames.write(self._number, pixels)
+        stamp = stamp_seconds(message.header)
         self._say(frame=self._number, shape=pixels.shape, dtype=pixels.dtype.str, received=received,
-                  stamp=stamp_seconds(message.header), frame_id=message.header.frame_id[:80], dropped=self._dropped)
+                  stamp=stamp, frame_id=message.header.frame_id[:80], dropped=self._dropped)
+        if self._looking is not None:
+            self._looking.show(self._number, pixels, stamp, received)
         self._number += 1
 
     def _count_dropped(self, info: dict[str, Any] | None) -> None:
@@ -140,7 +147,8 @@ def main(settings: dict[str, Any]) -> None:
     expected = None if settings["intrinsics"] is None else Intrinsics.model_validate(settings["intrinsics"])
     try:
         with StopSignal() as stop, RosContext(settings["node"], settings["arguments"], settings["domain"]) as ros:
-            camera = CameraProcess(ros, topic, expected, SharedFrames(settings["memory"]), pipe)
+            encoder = None if settings["encoder"] is None else opened(settings["encoder"])
+            camera = CameraProcess(ros, topic, expected, SharedFrames(settings["memory"]), pipe, encoder)
             while not stop.is_set and os.getppid() == parent:
                 ros.spin_once(_LOOK)
                 camera.pause()

@@ -23,6 +23,8 @@ from sim2real.ros.context import RosContext
 from sim2real.ros.pairing import Frame, Pairing
 from sim2real.ros.profiles import CameraTopic
 from sim2real.ros.shared_frames import SharedFrames
+from sim2real.ros.vision.eye import Eye
+from sim2real.ros.vision.looking import predicted, share
 
 _CLOSE_SECONDS = 3.0
 
@@ -38,6 +40,7 @@ class Camera:
         arguments: ROS arguments as of ``RosContext``: remappings.
         max_age: Oldest reception of a frame in [s]; default: the topic's.
         max_skew: Largest difference of a frame's and a state's stamps in [s]; default: the topic's.
+        eye: Whose encoder looks at the frames, in the camera's process, and which takes what it says; None: nobody's.
 
     Attributes:
         reason: Why the last ``latest`` gave None: a cause for HOLD, "" if it gave a frame.
@@ -49,13 +52,17 @@ class Camera:
     """
 
     def __init__(self, ros: RosContext, name: str, topic: CameraTopic, intrinsics: Intrinsics | None = None, *,
-                 arguments: Sequence[str] = (), max_age: float | None = None, max_skew: float | None = None):
+                 arguments: Sequence[str] = (), max_age: float | None = None, max_skew: float | None = None,
+                 eye: Eye | None = None):
         max_age = topic.max_age if max_age is None else max_age
         max_skew = topic.max_skew if max_skew is None else max_skew
         if not (max_age > 0.0 and max_skew > 0.0):
             raise DeploymentError(f"camera {name}: expected max_age and max_skew over zero, got {max_age:g} s and "
                                   f"{max_skew:g} s")
-        self.name, self.topic = name, topic
+        if eye is not None and topic.encoding != "rgb8":
+            raise DeploymentError(f"camera {name}: its encoder takes colours, the profile asks for {topic.encoding}; "
+                                  "give 'encoding: rgb8' in the ros section")
+        self.name, self.topic, self._eye = name, topic, eye
         self.reason = self.fault = ""
         self.received = self.dropped = self.rejected = 0
         self._warn: Callable[[str], object] = ros.node.get_logger().warning
@@ -71,17 +78,20 @@ class Camera:
 
     def _start(self, ros: RosContext, intrinsics: Intrinsics | None, arguments: Sequence[str]) -> subprocess.Popen:
         self._pipe, theirs = os.pipe()
+        network = None if self._eye is None else share(self._eye.encoder)
+        passed = [fd for fd in (self._frames.descriptor, theirs, network) if fd is not None]
         settings = {
             "node": re.sub(r"\W", "_", f"camera_{self.name}"), "domain": ros.context.get_domain_id(),
             "arguments": list(arguments), "topic": self.topic.model_dump(),
             "intrinsics": None if intrinsics is None else intrinsics.model_dump(),
-            "memory": self._frames.descriptor, "pipe": theirs, "parent": os.getpid()}
+            "memory": self._frames.descriptor, "pipe": theirs, "encoder": network, "parent": os.getpid()}
         try:  # a session of its own: Ctrl-C is for the control loop, which needs its cameras until the robot stands
             return subprocess.Popen([sys.executable, "-m", "sim2real.ros.camera_process", json.dumps(settings)],
                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-                                    pass_fds=(self._frames.descriptor, theirs))
+                                    pass_fds=passed)
         finally:
-            os.close(theirs)
+            for descriptor in passed[1:]:
+                os.close(descriptor)
 
     def latest(self, state_stamp: float, now: float) -> Frame | None:
         """The newest frame that fits a state; never waits, and never raises.
@@ -170,6 +180,9 @@ class Camera:
             pixels = self._frames.read(line["frame"], tuple(line["shape"]), line["dtype"])
             if pixels is not None:  # else newer ones are on their way already
                 self._pairing.add(Frame(pixels, line["stamp"], line["received"], line["frame_id"], line["frame"]))
+        elif "looked" in line:
+            assert self._eye is not None
+            self._eye.add(predicted(line, time.monotonic()))
         elif "rejected" in line:
             if not self._rejection:
                 self._warn(f"camera {self.name}: {line['text']}")

@@ -36,6 +36,7 @@ from sim2real.ros.simulation_time import SimulationTime
 from sim2real.ros.timing import prefer_this_process
 from sim2real.ros.topic_gates import TopicGates
 from sim2real.ros.transforms import GoalFrames, Transforms
+from sim2real.ros.vision.eye import Eye
 from sim2real.ros.watched import Watched
 
 NAME = "sim2real_policy"
@@ -63,6 +64,7 @@ class PolicyNode:
         wait: How long to wait for the driver when configuring in [s].
         watched: The guard's eye on it, or None.
         cameras: Open ones that have to see the robot while it moves.
+        eye: Whose goals ``goals`` are, or None.
         speed: Share of the policy's speed, 0 to 1, at which an arm moves, until the parameter ``speed`` says another.
         priority: SCHED_FIFO priority of the control loop, 0: an ordinary thread.
 
@@ -73,8 +75,8 @@ class PolicyNode:
 
     def __init__(self, ros: RosContext, bundle: Bundle, robot: RobotDescription, profile: RosProfile,
                  command: CommandTopic, goals: GoalSequence, recorder: Recorder | None = None, *, wait: float = 10.0,
-                 watched: Watched | None = None, cameras: Sequence[Camera] = (), speed: float = 1.0,
-                 priority: int = 0):
+                 watched: Watched | None = None, cameras: Sequence[Camera] = (), eye: Eye | None = None,
+                 speed: float = 1.0, priority: int = 0):
         self._ros, self._bundle, self._profile = ros, bundle, profile
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
         self._watched, self._transforms = watched, Transforms(ros, robot, profile.frames)
@@ -88,7 +90,7 @@ class PolicyNode:
             watched.beside(lambda: self._link.takers)
         self._slow: list[Gate] = [  # what may come up after this node: waited for when configuring
             CameraGates(cameras, lambda: self._link.stamp, recorder), GoalFrames(self._transforms, goals),
-            *([] if watched is None else [watched])]
+            *(gate for gate in (eye, watched) if gate is not None)]
         self._gates: list[Gate] = [DriverGate(robot, profile, command, self._link, watched), TopicGates(ros, profile),
                                    SimulationTime(ros, self._link),
                                    *self._slow]
@@ -99,7 +101,7 @@ class PolicyNode:
         self.fault = ""
         self._settings = Settings(robot)
         self.managed = ManagedNode(ros, NAME, self, {"speed": float(speed)})
-        self._report = Report(ros, self.managed, self._link, goals, recorder)
+        self._report = Report(ros, self.managed, self._link, goals, recorder, eye)
         self.managed.node.create_subscription(message_class("geometry_msgs/msg/PoseStamped"), "~/goal",
                                               self._receive_goal, ros.qos("reliable"))
 
@@ -107,11 +109,9 @@ class PolicyNode:
     def _receive_goal(self, message: Any) -> None:
         task = self._bundle.task
         try:
-            goal = self._transforms.goal(goal_of_pose(message, task), message.header.frame_id, task)
+            self._goals.replace(self._transforms.goal(goal_of_pose(message, task), message.header.frame_id, task))
         except Sim2RealError as error:
             self._ros.complain("goals", f"goal rejected: {error}")
-            return
-        self._goals.replace(goal)
 
     # ------------------------------------------------------------------ life cycle, in the services' thread
     def configure(self) -> str:

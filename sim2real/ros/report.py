@@ -12,6 +12,7 @@ from sim2real.ros.figures import Figures, Series
 from sim2real.ros.goals import GoalSequence
 from sim2real.ros.lifecycle import ManagedNode
 from sim2real.ros.log import Recorder
+from sim2real.ros.vision.eye import Eye
 
 _STATUS_SECONDS, _DIAGNOSTIC_SECONDS = 0.2, 1.0
 _RECENT = 2000  # values that the quantiles of ``/diagnostics`` are of: those of a whole run take too long to sort
@@ -26,11 +27,12 @@ class Report:
         link: Whose states that were not taken are told.
         goals: Whose count is told.
         recorder: Whose drops are told, or None.
+        eye: Whose latency is told, or None.
     """
 
     def __init__(self, ros: RosContext, managed: ManagedNode, link: DriverLink, goals: GoalSequence,
-                 recorder: Recorder | None):
-        self._managed, self._link, self._goals, self._recorder = managed, link, goals, recorder
+                 recorder: Recorder | None, eye: Eye | None = None):
+        self._managed, self._link, self._goals, self._recorder, self._eye = managed, link, goals, recorder, eye
         self._message = message_class("std_msgs/msg/String")
         self._publisher = managed.node.create_publisher(self._message, "~/status", ros.qos("reliable"))
         self._told = ("", "")
@@ -75,8 +77,14 @@ class Report:
                    "states refused": self._link.refused,
                    "log rows dropped": self._recorder.dropped if self._recorder else 0,
                    "log restarts": restarts}
-        for name, series, factor, unit in (("period", f.periods, 1e3, "ms"), ("latency", f.latency, 1e6, "us"),
-                                           ("lateness", f.lateness, 1e6, "us"), ("age", f.ages, 1e3, "ms")):
+        measured = [("period", f.periods, 1e3, "ms"), ("latency", f.latency, 1e6, "us"),
+                    ("lateness", f.lateness, 1e6, "us"), ("age", f.ages, 1e3, "ms")]
+        if self._eye is not None:
+            estimates = self._eye.estimates
+            figures |= {"predictions": self._eye.predictions, "predictions rejected": estimates.rejected,
+                        "seen to be moved": estimates.moved}
+            measured += [("estimate latency", self._eye.latency, 1e3, "ms"), ("encoder", self._eye.took, 1e3, "ms")]
+        for name, series, factor, unit in measured:
             for word, value in _spread(series).items():
                 figures[f"{name} {word} [{unit}]"] = f"{factor * value:.3f}"
         self._managed.diagnose(level, words, figures)

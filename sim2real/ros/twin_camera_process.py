@@ -1,7 +1,7 @@
 """The process behind ``twin_cameras``: draws what the simulated cameras see and publishes it.
 
-``python -m sim2real.ros.twin_camera_process SETTINGS`` reads lines of JSON: the robot's true state, of which only the
-newest is drawn, and what is to be wrong with a camera. It ends when its standard input does.
+``python -m sim2real.ros.twin_camera_process SETTINGS`` reads lines of JSON: the robot's true state and where the block
+stands, of which only the newest is drawn, and what is to be wrong with a camera. It ends when its standard input does.
 
 What can be wrong: ``absent``; ``frozen`` (the same image and stamp again); ``rate`` [Hz]; ``late`` [s] (images come so
 much later); ``scale`` of the size; ``focal`` factor in CameraInfo.
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim2real.cameras import CameraModel
 from sim2real.errors import Sim2RealError
 from sim2real.robots import load_robot
 from sim2real.ros.camera_info import Intrinsics
@@ -32,7 +33,8 @@ from sim2real.ros.sensor_sections import CameraTopic
 from sim2real.types import RobotState
 
 if TYPE_CHECKING:
-    from sim2real.simulators.camera_view import Studio, View
+    from sim2real.simulators.painter import Painter
+    from sim2real.simulators.visual_scene import Poses
 
 
 @dataclass
@@ -50,7 +52,7 @@ class SimulatedCamera:
 
     name: str
     topic: CameraTopic
-    view: View
+    model: CameraModel
     info: Intrinsics | None
     changes: dict[str, Any] = field(default_factory=dict)
     next: float = 0.0
@@ -66,22 +68,21 @@ class SimulatedCamera:
             self._info = message_class("sensor_msgs/msg/CameraInfo")
             self._infos = ros.node.create_publisher(self._info, self.topic.info, ros.qos(self.topic.qos))
 
-    def look(self, studio: Studio, state: RobotState, stamp: float, now: float) -> None:
+    def look(self, painter: Painter, poses: Poses, stamp: float, now: float) -> None:
         """Draw and send what is due at ``now`` [s]."""
         if now >= self.next:
             period = 1.0 / self.changes.get("rate", self.topic.rate)
             self.next = now + period if now - self.next > period else self.next + period
             if not self.changes.get("absent"):
-                self._shoot(studio, state, stamp, now)
+                self._shoot(painter, poses, stamp, now)
         while self.waiting and self.waiting[0].due <= now:
             self._publish(self.waiting.popleft())
 
-    def _shoot(self, studio: Studio, state: RobotState, stamp: float, now: float) -> None:
+    def _shoot(self, painter: Painter, poses: Poses, stamp: float, now: float) -> None:
         if not (self.changes.get("frozen") and self.last is not None):
             scale = self.changes.get("scale", 1.0)
-            view = replace(self.view, width=max(1, round(scale * self.view.width)), focal=scale * self.view.focal,
-                           height=max(1, round(scale * self.view.height)))
-            self.last = _Shot(0.0, stamp, studio.draw(view, state).copy())
+            size = max(1, round(scale * self.model.height)), max(1, round(scale * self.model.width))
+            self.last = _Shot(0.0, stamp, painter.render(self.name, poses, size=size)[0])
         self.waiting.append(replace(self.last, due=now + self.changes.get("late", 0.0)))
 
     def _publish(self, shot: _Shot) -> None:
@@ -102,11 +103,10 @@ class SimulatedCamera:
             self._infos.publish(info)
 
     def _camera_info(self, width: int, height: int) -> Any:
-        f, cx, cy = self.view.focal, 0.5 * width, 0.5 * height
-        fx, fy, model, d = f, f, "plumb_bob", ()
-        if self.info is not None:  # as its driver would be calibrated
-            fx, fy, cx, cy = self.info.fx, self.info.fy, self.info.cx, self.info.cy
-            model, d = self.info.distortion_model, self.info.distortion
+        model = "plumb_bob" if self.info is None else self.info.distortion_model
+        # as its driver would be calibrated, whatever size the images are
+        seen = self.model.resized(width, height) if self.info is None else self.info
+        fx, fy, cx, cy, d = seen.fx, seen.fy, seen.cx, seen.cy, seen.distortion
         factor = self.changes.get("focal", 1.0)
         k = [factor * fx, 0.0, cx, 0.0, factor * fy, cy, 0.0, 0.0, 1.0]
         return self._info(width=width, height=height, distortion_model=model, d=list(d) or [0.0] * 5, k=k,
@@ -130,10 +130,11 @@ def _bytes(data: bytes) -> Any:
 
 
 class _Newest:
-    """The lines of standard input: the newest state, and changes in their order."""
+    """The lines of standard input: the newest state, where the block is, and changes in their order."""
 
     def __init__(self) -> None:
         self.state: dict[str, Any] | None = None
+        self.places: dict[str, np.ndarray] = {}
         self.changes: deque[dict[str, Any]] = deque()
         self.ended = threading.Event()
         threading.Thread(target=self._read, daemon=True).start()
@@ -143,6 +144,8 @@ class _Newest:
             row = json.loads(line)
             if "camera" in row:
                 self.changes.append(row)
+            elif "place" in row:
+                self.places = {row["place"]: np.array([row["pose"]])}
             else:
                 self.state = row
         self.ended.set()
@@ -150,19 +153,23 @@ class _Newest:
 
 def main(settings: dict[str, Any]) -> None:
     """Publish until standard input ends."""
-    from sim2real.simulators.camera_view import Studio, view_of
+    from sim2real.simulators.paint_pool import make_painter
+    from sim2real.simulators.robot_scene import robot_poses
+    from sim2real.simulators.scenes import make_scene
+    from sim2real.simulators.visual_scene import Poses
 
     os.nice(5)  # the processor is the plant's first
     robot = load_robot(settings["robot"])
     profile = RosProfile.for_robot(robot)
-    cameras = {name: SimulatedCamera(name, topic, view_of(robot, name), Intrinsics.of(robot, name))
+    scene = make_scene(settings["scene"], robot, profile.cameras)
+    cameras = {name: SimulatedCamera(name, topic, scene.camera(name), Intrinsics.of(robot, name))
                for name, topic in profile.cameras.items()}
-    views = [camera.view for camera in cameras.values()]
-    studio = Studio(robot, (max(view.width for view in views), max(view.height for view in views)))
-    state = RobotState.zeros(1, robot.num_joints)
-    with RosContext(settings["node"], settings["arguments"], settings["domain"]) as ros:
+    quick = {"shadows": "none", "samples": 0} if settings["painter"] == "mujoco" else {}  # software draws it
+    with RosContext(settings["node"], settings["arguments"], settings["domain"]) as ros, \
+            make_painter(settings["painter"], scene, **quick) as painter:
         for camera in cameras.values():
             camera.connect(ros)
+            painter.render(camera.name, Poses(1))  # what is missing is missed now
         newest = _Newest()
         print("ready", flush=True)
         shortest = 0.25 / max(camera.topic.rate for camera in cameras.values())
@@ -173,11 +180,13 @@ def main(settings: dict[str, Any]) -> None:
             row = newest.state
             if row is None:
                 continue
+            state = RobotState.zeros(1, robot.num_joints)
             state.joint_position[0], state.position[0] = row["joints"], row["position"]
             state.quaternion[0] = row["quaternion"]
+            poses = robot_poses(robot, state)
+            poses.places = newest.places
             for camera in cameras.values():
-                camera.look(studio, state, row["stamp"], time.monotonic())
-    studio.close()
+                camera.look(painter, poses, row["stamp"], time.monotonic())
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class TwinCameras:
         path: Its name or robot.yaml, for the other process.
         profile: Its profile.
         arguments: ROS arguments.
+        scene: What stands around the robot, one of ``simulators.scenes.SCENES``.
+        painter: Who draws: "mujoco" or "pybullet".
 
     Raises:
         BadInputError: The profile has no camera, or one with an encoding that is not drawn.
@@ -42,7 +44,7 @@ class TwinCameras:
     """
 
     def __init__(self, ros: RosContext, robot: RobotDescription, path: str, profile: RosProfile,
-                 arguments: Sequence[str] = ()):
+                 arguments: Sequence[str] = (), *, scene: str = "robot", painter: str = "mujoco"):
         if not profile.cameras:
             raise BadInputError(f"robot {robot.name} has no cameras in its ros section; add some, or leave --cameras "
                                 "out")
@@ -55,7 +57,7 @@ class TwinCameras:
         self._next = 0.0
         self._changes: dict[str, dict[str, Any]] = {}
         settings = {"robot": path, "domain": ros.context.get_domain_id(), "arguments": list(arguments),
-                    "node": f"{ros.node.get_name()}_cameras"}
+                    "node": f"{ros.node.get_name()}_cameras", "scene": scene, "painter": painter}
         self._process = subprocess.Popen([sys.executable, "-m", "sim2real.ros.twin_camera_process",
                                           json.dumps(settings)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          start_new_session=True)
@@ -75,6 +77,10 @@ class TwinCameras:
         """From now on ``camera`` is as its driver has it but for ``changes``: faults, see ``twin_camera_process``."""
         self._changes[camera] = dict(changes)
         self._send({"camera": camera, "changes": self._changes[camera]})
+
+    def place(self, thing: str, pose: Sequence[float]) -> None:
+        """From now on ``thing`` of the scene is at ``pose``: position [m], and quaternion if it is turned."""
+        self._send({"place": thing, "pose": list(pose)})
 
     def show(self, true_state: Callable[[], RobotState], now: float) -> None:
         """Let the cameras see what is true at ``now`` [s]; more often than they look costs nothing."""

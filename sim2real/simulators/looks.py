@@ -10,7 +10,6 @@ import numpy as np
 from sim2real import rng, rotations
 from sim2real.cameras import CameraModel
 from sim2real.errors import ParameterError
-from sim2real.kinematics import Chain
 from sim2real.simulators.textures import DRAWN, VARIANTS
 from sim2real.simulators.visual_scene import MAX_LIGHTS, Poses, VisualScene
 from sim2real.visual_vocabulary import TEXTURES
@@ -145,7 +144,7 @@ class Views:
         pose = np.tile([*camera.position, *camera.quaternion], (poses.n, 1)) if given is None else given
         place, turn = pose[:, :3], rotations.normalize(pose[:, 3:])
         if camera.link:
-            link_place, link_turn = link_poses(scene, camera.link, poses)
+            link_place, link_turn = link_poses(scene, poses)[camera.link]
             place, turn = link_place + rotations.rotate(link_turn, place), rotations.multiply(link_turn, turn)
         off = np.stack([one("camera_x"), one("camera_y"), one("camera_z")], axis=1)
         # pitch up: about the optical frame's x, which points right
@@ -161,19 +160,24 @@ class Views:
                    distortion)
 
 
-def link_poses(scene: VisualScene, link: str, poses: Poses) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (n, 3) and quaternions (n, 4) of one of the robot's links in the world."""
+def link_poses(scene: VisualScene, poses: Poses) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Positions (n, 3) and quaternions (n, 4) of the robot's links in the world, by name."""
     robot = scene.robot
     base = np.tile([*scene.robot_position, *scene.robot_quaternion], (poses.n, 1))
+    if robot.kind == "drone" and poses.base is not None:
+        base = np.asarray(poses.base, float)
+    links = {robot.model.root: (base[:, :3], rotations.normalize(base[:, 3:]))}
     if robot.kind == "drone":
-        base = base if poses.base is None else np.asarray(poses.base, float)
-        return base[:, :3], base[:, 3:]
-    if link == robot.model.root:
-        return base[:, :3], base[:, 3:]
+        return links
     joints = np.tile(robot.home, (poses.n, 1)) if poses.joints is None else np.asarray(poses.joints, float)
-    place, axes = Chain.from_model(robot.model, robot.joint_names, link, np.zeros(3), np.eye(3)).forward(joints)
-    turn = rotations.multiply(base[:, 3:], rotations.from_matrix(axes))
-    return base[:, :3] + rotations.rotate(base[:, 3:], place), turn
+    for joint in robot.model.joints:
+        place, turn = links[joint.parent]
+        moved = joints[:, robot.joint_names.index(joint.name), None] * joint.axis
+        frame = rotations.multiply(turn, rotations.from_matrix(joint.rotation))
+        place = place + rotations.rotate(turn, joint.xyz)
+        links[joint.child] = (place + rotations.rotate(frame, moved), frame) if joint.type == "prismatic" else (
+            place, rotations.multiply(frame, rotations.from_axis_angle(moved)))
+    return links
 
 
 def place_distractors(scene: VisualScene, poses: Poses, values: np.ndarray) -> Poses:

@@ -14,11 +14,12 @@ from sim2real.tasks.hover import Hover
 from sim2real.tasks.observations import Context, ObservationBuilder, Term
 from sim2real.tasks.reach import Reach
 from sim2real.tasks.track import Track
+from sim2real.tasks.visual_reach import VisualReach
 
 if TYPE_CHECKING:
     from sim2real.robots import RobotDescription
 
-_TASKS: dict[str, type[Task]] = {"reach": Reach, "hover": Hover, "track": Track}
+_TASKS: dict[str, type[Task]] = {"reach": Reach, "visual-reach": VisualReach, "hover": Hover, "track": Track}
 
 
 def list_tasks(kind: str | None = None) -> list[str]:
@@ -30,7 +31,7 @@ def make_task(name: str, robot: RobotDescription, options: Mapping[str, Any] | N
     """The task ``name`` for ``robot``.
 
     Args:
-        name: "reach" (arms), "hover" or "track" (drones).
+        name: "reach" or "visual-reach" (arms), "hover" or "track" (drones).
         robot: The robot description.
         options: What to change of the task's ``defaults``.
 
@@ -57,13 +58,14 @@ def load_task(task_id: str, robot: RobotDescription | str | Path | None = None,
 
 
 def split_task_id(task_id: str) -> tuple[str, str]:
-    """Robot and task of ``ur5e-reach``; the robot's name may have dashes of its own."""
+    """Robot and task of ``ur5e-reach``; the names of both may have dashes of their own."""
+    for name in sorted(_TASKS, key=len, reverse=True):  # the longest first: visual-reach before reach
+        if task_id.endswith(f"-{name}") and len(task_id) > len(name) + 1:
+            return task_id.removesuffix(f"-{name}"), name
     robot, dash, task = task_id.rpartition("-")
     if not dash or not robot:
         raise TaskError(f"expected a task id <robot>-<task> such as ur5e-reach, got {task_id!r}")
-    if task not in _TASKS:
-        raise TaskError(f"task id {task_id!r}: {unknown('task', task, _TASKS)}")
-    return robot, task
+    raise TaskError(f"task id {task_id!r}: {unknown('task', task, _TASKS)}")
 
 
 def task_ids() -> list[str]:

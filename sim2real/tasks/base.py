@@ -24,7 +24,8 @@ class Task(abc.ABC):
     """One task of one robot; it keeps no state but the robot and the options, so any number of robots share it.
 
     Attributes:
-        name: "reach", "hover" or "track".
+        name: "reach", "visual-reach", "hover" or "track".
+        sees: Labels of an encoder's prediction that goals can be made of, () where no camera is looked at.
         robot: The robot description.
         options: The resolved options, plain data.
         control_period: Time between two actions in [s].
@@ -37,6 +38,7 @@ class Task(abc.ABC):
 
     name = ""
     kind = ""
+    sees: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = {}
     tolerance = 0.0
     settle_seconds = 0.0
@@ -109,6 +111,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def sample_state(self, u: np.ndarray, goal: np.ndarray) -> RobotState:
         """Start states of uniforms (k, state_uniforms) for ``goal`` (k, G)."""
+
+    def goal_of(self, seen: Mapping[str, float]) -> np.ndarray:
+        """The goal (G,) of what an encoder says is to be seen, by its labels; raises TaskError where there is none."""
+        raise TaskError(f"task {self.name} makes no goals of what a camera sees")
 
     # ------------------------------------------------------------------ actions
     @abc.abstractmethod

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +15,8 @@ from torch import nn
 
 from sim2real import rng
 from sim2real.deployment.bundle import write_bundle
+from sim2real.deployment.encoder import EncoderFile
+from sim2real.deployment.seeing import seeing_task
 from sim2real.errors import BundleError
 from sim2real.parameters import ParameterSpace
 from sim2real.tasks.observations import CLIP
@@ -26,12 +30,19 @@ _OPSET, _IR = 17, 8  # read by every onnxruntime since 1.12
 _OPERATORS = {nn.Tanh: "Tanh", nn.ELU: "Elu", nn.ReLU: "Relu"}
 
 
-def export_run(folder: str | Path, output: str | Path | None = None) -> Path:
+def export_run(folder: str | Path, output: str | Path | None = None, *, encoder: EncoderFile | None = None,
+               options: Mapping[str, Any] | None = None) -> Path:
     """Write the bundle of a run's last checkpoint; by default into the run folder.
+
+    Args:
+        folder: Of the run.
+        output: Where to.
+        encoder: What sees the goals, for a bundle of the task visual-reach.
+        options: Of that task.
 
     Raises:
         RunFolderError: No run folder, or one without a checkpoint.
-        BundleError: The ONNX network does not compute what the original does.
+        BundleError: The ONNX network does not compute what the original does, or the encoder does not fit.
     """
     folder = Path(folder)
     run, record = load_run(folder)
@@ -44,7 +55,9 @@ def export_run(folder: str | Path, output: str | Path | None = None) -> Path:
                           "allowed; check the versions of torch and onnxruntime")
     space = ParameterSpace.for_robot(run.task.robot)
     path = Path(output) if output else folder / BUNDLE
-    write_bundle(path, run.task, data, golden=golden, seed=run.config.seed, git_commit=record.get("git_commit"),
+    task = run.task if encoder is None else seeing_task(run.task, options)
+    write_bundle(path, task, data, encoder=encoder, golden=golden, seed=run.config.seed,
+                 git_commit=record.get("git_commit"),
                  training_ranges={} if run.plan is None else run.plan.ranges(space),
                  versions={k: v for k, v in record.get("versions", {}).items() if k in ("torch", "stable-baselines3")})
     return path

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
+from sim2real import rotations
+from sim2real.cameras import CameraModel
 from sim2real.deployment.encoder import write_encoder
+from sim2real.robots import RobotDescription
 
-THRESHOLD = 40.0  # of red over green and over blue, from which a pixel counts
+THRESHOLD = 50.0  # of red over green and over blue, from which a pixel counts
 
 
 def red_onnx(height: int, width: int, homography: np.ndarray | None = None, *, after: Sequence = (),
-             image_type: int = TensorProto.UINT8) -> bytes:
+             numbers: Mapping[str, float] | None = None, image_type: int = TensorProto.UINT8) -> bytes:
     """Predictions (n, 2): where the red pixels' centre (u, v) lies by ``homography`` (3, 3); features (n, 3): their
     mean strength, u and v in [pixels].
 
-    Without any red the centre is pixel (0, 0). ``after``: nodes that make "prediction" of "place".
+    Without any red the centre is pixel (0, 0). ``after``: nodes that make "prediction" of "place", and the
+    ``numbers`` that they need.
     """
     homography = np.eye(3) if homography is None else homography
     weights = {
@@ -26,7 +30,7 @@ def red_onnx(height: int, width: int, homography: np.ndarray | None = None, *, a
         "u": np.tile(np.arange(width) + 0.5, (height, 1))[None, None],
         "v": np.tile(np.arange(height) + 0.5, (width, 1)).T[None, None],
         "least": np.array(1e-3), "one": np.ones((1, 1, 1, 1)), "area": np.array(1.0 / (height * width)),
-        "H": homography.T}
+        "H": homography.T, **{name: np.array(value) for name, value in (numbers or {}).items()}}
     node = helper.make_node
     nodes = [
         node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
@@ -56,6 +60,25 @@ def red_onnx(height: int, width: int, homography: np.ndarray | None = None, *, a
         [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["n", 2]),
          helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", 3])], stored)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+
+
+def onto_plane(camera: CameraModel, z: float) -> np.ndarray:
+    """The homography (3, 3) that brings pixels of ``camera`` to (x, y) on the plane at height ``z`` [m]."""
+    axes = rotations.matrix(np.array(camera.quaternion)).T  # camera from world
+    eye = np.array(camera.position)
+    pixel_from_plane = camera.matrix @ np.stack([axes[:, 0], axes[:, 1], axes @ ([0.0, 0.0, z] - eye)], axis=1)
+    return np.linalg.inv(pixel_from_plane)
+
+
+def build_seeing_encoder(path, robot: RobotDescription, z: float = 0.045):
+    """The encoder of a red block on a table, through the camera ``front`` of ``robot``'s description.
+
+    ``z``: Height in [m] of what is seen of a block of 60 mm: more of its top, which is lit, than of its front.
+    """
+    camera = CameraModel.of(robot, "front")
+    write_encoder(path, red_onnx(camera.height, camera.width, onto_plane(camera, z)), labels=["block_x", "block_y"],
+                  unit="m", frame=robot.model.root, camera=camera.as_entry(), training={"method": "by hand"})
+    return path
 
 
 def camera_entry(width: int = 32, height: int = 24) -> dict:

@@ -51,8 +51,8 @@ def test_it_looks_at_pictures(red):
     images = np.stack([with_block(10, 20), with_block(0, 0)])
     # the middle of pixels 20 to 23 is 22, of 10 to 13 is 12
     assert np.allclose(red(images), [[22.0, 12.0], [2.0, 2.0]], atol=1e-3)
-    # 16 of 768 pixels, each 200 - 30 - 40 = 130 over the threshold
-    assert np.allclose(red.features(images)[0], [130.0 * 16 / 768, 22.0, 12.0], atol=1e-3)
+    # 16 of 768 pixels, each 200 - 30 - 50 = 120 over the threshold
+    assert np.allclose(red.features(images)[0], [120.0 * 16 / 768, 22.0, 12.0], atol=1e-3)
 
 
 def test_a_homography_brings_pixels_to_places():

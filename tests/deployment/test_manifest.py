@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from sim2real.deployment.manifest import SCHEMA_VERSION, Manifest
+from sim2real.deployment.manifest import Manifest
+from sim2real.deployment.sealed import SCHEMA_VERSION
 from sim2real.errors import BundleError
 
 

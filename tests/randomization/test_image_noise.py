@@ -27,7 +27,8 @@ def test_banks_are_read_only_and_a_longer_one_begins_alike():
 
 def test_every_place_has_room_for_a_run():
     n = 50_000
-    start, sign = Draws(0, np.arange(n), np.zeros(n, int)).places("x", n)
+    (start, other), (sign, _) = Draws(0, np.arange(n), np.zeros(n, int)).places("x", 2)
+    assert abs(np.corrcoef(start, other)[0, 1]) < 0.02
     assert start.min() >= 0 and start.max() + 1000 <= len(normal_bank(1000)) and len(np.unique(start)) > 0.8 * n / 1.3
     assert set(sign) == {-1.0, 1.0} and abs(sign.mean()) < 0.02
 

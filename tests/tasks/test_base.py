@@ -16,8 +16,9 @@ def test_ids():
     assert split_task_id("my-arm-reach") == ("my-arm", "reach")
     for needed in ("ur5e-reach", "fr3-reach", "so101-reach", "crazyflie-hover", "crazyflie-track", "x500-hover"):
         assert needed in task_ids()
-    assert list_tasks("arm") == ["reach"]
-    assert list_tasks() == ["reach", "hover", "track"]
+    assert split_task_id("ur5e-visual-reach") == ("ur5e", "visual-reach")
+    assert list_tasks("arm") == ["reach", "visual-reach"]
+    assert list_tasks() == ["reach", "visual-reach", "hover", "track"]
 
 
 @pytest.mark.parametrize(("call", "words"), [
