@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim2real.errors import ParameterError, unknown
+from sim2real.image_vocabulary import IMAGES
 from sim2real.visual_vocabulary import SCENE
 from sim2real.vocabulary import ARM, CORRELATED, DRONE, ENGINES
 
@@ -41,8 +42,8 @@ class Parameter:
         distribution: "uniform" or "log_uniform".
         twin_low, twin_high: Range from which evaluation draws its twins: wider than training's.
         physical_low, physical_high: Values outside are refused.
-        role: "dynamics", "actuation", "latency", "sensing", "disturbance" or "defect". Training randomizes all but
-            defects and disturbances by default.
+        role: "dynamics", "actuation", "latency", "sensing", "disturbance", "defect" or "image". Training randomizes
+            all but defects by default, disturbances as events.
         live: Whether simulators read the value at every step, so that it may change within an episode for free.
         engines: Engines in which it acts.
         text: What it means, in words.
@@ -131,6 +132,11 @@ class ParameterSpace:
                   ) -> ParameterSpace:
         """The vocabulary for how a scene looks: see ``sim2real.visual_vocabulary``."""
         return cls(Parameter(*row) for row in SCENE(groups, num_distractors, num_lights, max_lights))
+
+    @classmethod
+    def for_images(cls) -> ParameterSpace:
+        """The vocabulary for the images of any camera: what ``randomization.images`` applies."""
+        return cls(Parameter(*row) for row in IMAGES())
 
     def __len__(self) -> int:
         return len(self.parameters)
