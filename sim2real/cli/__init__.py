@@ -23,7 +23,8 @@ VERBS = {
     "list": "robots, tasks, engines, parameters and faults that there are",
     "doctor": "what works on this machine, and how to mend what does not",
     "train": "train a policy in simulation, randomized by default",
-    "evaluate": "run a bundle zero-shot on twins and report success, errors and failures",
+    "perceive": "train an encoder that sees where a block is, on rendered images alone",
+    "evaluate": "run a bundle or an encoder zero-shot on twins and report success, errors and failures",
     "export": "turn a training run into a policy bundle (.s2r)",
     "verify": "check a bundle's hashes, golden vectors and robot; also an encoder's",
     "twin": "simulate a robot's driver as a ROS 2 node",
@@ -40,7 +41,7 @@ EXTRAS = {
     "onnxruntime": "deploy", "mcap": "deploy", "matplotlib": "plots", "PIL": "plots", "cv2": "cameras",
 }
 # Verbs that need more than the one module that happened to be missing first.
-VERB_EXTRAS = {"train": "train", "export": "train", "demo": "all"}
+VERB_EXTRAS = {"train": "train", "perceive": "all", "export": "train", "demo": "all"}
 _EXAMPLES = """examples:
   sim2real doctor
   sim2real train ur5e-reach --seed 1

@@ -1,6 +1,6 @@
 """Labelled images of a thing that lies somewhere on a table: rendered by any engine, the same for the same seed.
 
-A frame depends on (seed, its number) and on what is described alone: not on the number of frames or of processes.
+What a frame shows depends on (seed, its number) and on what is described alone; the number of processes changes no byte.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from sim2real.files import atomic_path
 from sim2real.perception.domains import Domain
 from sim2real.randomization.images import ImageRandomizer
 from sim2real.randomization.visual import draw_frames
-from sim2real.simulators.paint_pool import PaintPool
+from sim2real.simulators.paint_pool import PaintPool, make_painter, part_of
 from sim2real.simulators.visual_scene import Poses, VisualScene
 
 MOST_IMAGES = 200_000
 MOST_BYTES = 4 << 30  # of all pixels of a data set
+_FEW, _CHUNK = 256, 64  # frames; the pool's processes draw as many at once
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,7 @@ def render_dataset(scene: VisualScene, placing: Placing, domain: Domain, count: 
         if (images := _read(path, (count, camera.height, camera.width, 3))) is not None:
             return Frames(images, labels)
     values = draw_frames(domain.plan(scene.space), scene.space, np.arange(count), seed)
-    with PaintPool(domain.engine, scene, workers) as pool:
-        images = pool.render(camera.name, poses, values, progress)
+    images = _render(scene, domain.engine, poses, values, workers, progress)
     if domain.image:
         effects = ImageRandomizer(seed=seed)
         images = effects.apply(images, effects.space.batch(count, domain.image))
@@ -123,6 +123,23 @@ def render_dataset(scene: VisualScene, placing: Placing, domain: Domain, count: 
         with atomic_path(path) as temporary:
             np.savez(temporary, images=images)
     return Frames(images, labels)
+
+
+def _render(scene: VisualScene, engine: str, poses: Poses, values: np.ndarray, workers: int,
+            progress: Callable[[int], object] | None) -> np.ndarray:
+    """Images of the scene's first camera; a few are not worth other processes."""
+    name = scene.cameras[0].name
+    if workers != 1 and poses.n > _FEW:
+        with PaintPool(engine, scene, workers) as pool:
+            return pool.render(name, poses, values, progress)
+    parts = [slice(k, min(k + _CHUNK, poses.n)) for k in range(0, poses.n, _CHUNK)]
+    out = []
+    with make_painter(engine, scene) as painter:
+        for part in parts:
+            out.append(painter.render(name, part_of(poses, part), values[part]))
+            if progress is not None:
+                progress(part.stop)
+    return np.concatenate(out)
 
 
 def _fingerprint(scene: VisualScene, placing: Placing, domain: Domain, count: int, seed: int) -> str:

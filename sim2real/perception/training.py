@@ -1,0 +1,179 @@
+"""Training of ``locate``: rendered images become an encoder with the positions of the block as its prediction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sim2real.adaptation.align import AlignConfig, Trainer
+from sim2real.adaptation.confusion import parse_method
+from sim2real.adaptation.export import golden_vectors, to_onnx
+from sim2real.adaptation.networks import Network, make_network
+from sim2real.adaptation.probe import domain_probe
+from sim2real.adaptation.sources import load_images
+from sim2real.deployment.encoder import write_encoder
+from sim2real.errors import BadInputError, unknown
+from sim2real.parameters import ParameterSpace
+from sim2real.perception.dataset import Frames
+from sim2real.perception.domains import twin
+from sim2real.perception.locate import LABELS, UNIT, WIDTH, Locate, robot_of, summary
+from sim2real.randomization import RandomizationPlan
+from sim2real.randomization.images import ImageRandomizer
+from sim2real.randomization.visual import draw_frames
+
+RANDOMIZATIONS = {"default": (True, True), "scene": (True, False), "images": (False, True), "none": (False, False)}
+ENCODER = "where"
+LEAST_IMAGES = 256
+_TEST_IMAGES, _TWIN_IMAGES = 500, 500
+_TEST_SEED, _TWIN_SEED = 1_000_003, 2_000_003  # of other frames than those of any training, added to its seed
+_RENDER_SHARE = 0.4  # of the time, as the progress bar has it
+Progress = Callable[[float, str], object]
+# they move things in the image or are of its way to the policy: labels would be wrong, or nothing would be different
+_NOT_FOR_LABELS = ("image_rolling_shutter", "image_delay", "image_drop_probability")
+
+
+@dataclass(frozen=True)
+class LocateConfig:
+    """What to train; the encoder's manifest keeps it.
+
+    Attributes:
+        task: Such as "ur5e-locate"; "locate" with ``robot``.
+        robot: Path of another robot.
+        camera, width: See ``Locate.of``.
+        images: Number of rendered images.
+        randomization: A key of ``RANDOMIZATIONS``: whether the scene and whether the images are randomized.
+        real: Unlabelled images to align with: as of ``load_images``, or "twin:" and the name of a twin.
+        method: Of alignment, see ``sim2real.adaptation.confusion``; default: "mmd".
+        epochs, batch_size, learning_rate: Of the training; images are drawn over and over with other effects.
+        seed: Everything random follows from it.
+        cache: Folder of rendered images.
+        workers: Processes that render; default: one a core.
+    """
+
+    task: str
+    robot: str | None = None
+    camera: str = ""
+    width: int = WIDTH
+    images: int = 12_000
+    randomization: str = "default"
+    real: str | None = None
+    method: str | None = None
+    epochs: int = 8
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    seed: int = 0
+    cache: str | None = None
+    workers: int = 0
+
+    def check(self) -> None:
+        """Raise BadInputError where something cannot be carried out."""
+        if self.randomization not in RANDOMIZATIONS:
+            raise BadInputError(f"--randomization: {unknown('choice', self.randomization, RANDOMIZATIONS)}")
+        if self.images < LEAST_IMAGES or self.epochs < 1:
+            raise BadInputError(f"expected at least {LEAST_IMAGES} images and 1 epoch, got {self.images} and "
+                                f"{self.epochs}")
+        if self.method is not None and self.real is None:
+            raise BadInputError("--method aligns with images of the target; give unlabelled ones with --real")
+        parse_method(self.method or "mmd")
+
+
+@dataclass(frozen=True)
+class Located:
+    """What training gave: the network, its task and configuration, and plain figures about it."""
+
+    network: Network
+    task: Locate
+    config: LocateConfig
+    report: dict[str, Any]
+
+
+def train(config: LocateConfig, progress: Progress = lambda done, text: None) -> Located:
+    """Render, train and measure on renders that training has not seen.
+
+    Args:
+        config: What to do.
+        progress: Called with the share that is done, and words.
+
+    Raises:
+        BadInputError: A configuration that cannot be carried out, or images that cannot be used.
+    """
+    config.check()
+    task = Locate.of(robot_of(config.task, config.robot), config.camera, config.width)
+    begin, (scene, effects) = time.perf_counter(), RANDOMIZATIONS[config.randomization]
+    target = target_images(config, task)
+    source, total = task.source(scene), config.images + _TEST_IMAGES
+    options = {"workers": config.workers, "cache": config.cache}
+    frames = task.render(source, config.images, config.seed, **options,
+                         progress=lambda done: progress(_RENDER_SHARE * done / total, "rendering"))
+    tests = task.render(source, _TEST_IMAGES, config.seed + _TEST_SEED, **options)
+    network = fit(frames, target, config, effects,
+                  lambda done, text: progress(_RENDER_SHARE + (1.0 - _RENDER_SHARE) * done, text))
+    prediction, features = network.predict(tests.images)
+    report = {"images": len(frames), "test_images": len(tests), **summary(prediction, tests.labels)}
+    if target is not None:
+        report["domain_accuracy"] = domain_probe(features, network.predict(target)[1], config.seed).accuracy
+    return Located(network, task, config, {**report, "seconds": round(time.perf_counter() - begin, 1)})
+
+
+def target_images(config: LocateConfig, task: Locate) -> np.ndarray | None:
+    """Unlabelled images (n, height, width, 3) to align with, None without any."""
+    if config.real is None:
+        return None
+    if config.real.startswith("twin:"):
+        return task.render(twin(config.real.removeprefix("twin:")), _TWIN_IMAGES, config.seed + _TWIN_SEED,
+                           workers=config.workers, cache=config.cache).images
+    pixels = load_images(config.real, task.size).pixels
+    return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels
+
+
+def fit(frames: Frames, target: np.ndarray | None, config: LocateConfig, effects: bool,
+        progress: Progress = lambda done, text: None) -> Network:
+    """A network for labelled ``frames``, aligned with ``target`` (m, height, width, 3) if it is given.
+
+    The last epoch's moving average is taken: there is nothing to select by without labels of the target.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(config.seed)
+    height, width = frames.images.shape[1:3]
+    network = make_network(ENCODER, height, width, 3, len(LABELS), False)
+    method = "source" if target is None else config.method or "mmd"
+    settings = AlignConfig(method=method, encoder=ENCODER, epochs=config.epochs, batch_size=config.batch_size,
+                           learning_rate=config.learning_rate, seed=config.seed)
+    trainer = Trainer(network, frames.images, frames.labels, target, settings,
+                      augment=image_effects(config.seed) if effects else None)
+    for epoch in range(config.epochs):
+        losses = trainer.epoch()
+        progress((epoch + 1) / config.epochs, ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items()))
+    return trainer.average
+
+
+def image_effects(seed: int) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    """Randomization of a batch of images that leaves things in their places."""
+    space = ParameterSpace.for_images()
+    plan = RandomizationPlan.default(space).without(*_NOT_FOR_LABELS)
+    randomizer = ImageRandomizer(space, seed)
+
+    def augment(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        numbers = random.integers(1 << 62, size=len(images))
+        return randomizer.apply(images, draw_frames(plan, space, numbers, seed), 0, numbers)
+
+    return augment
+
+
+def save(result: Located, path: str | Path) -> None:
+    """Write the encoder to ``path``, whole or not at all.
+
+    Raises:
+        BundleError: The network cannot be written as it is.
+        StorageError: The file cannot be written.
+    """
+    config = {name: value for name, value in vars(result.config).items() if name not in ("cache", "workers")}
+    write_encoder(path, to_onnx(result.network), labels=LABELS, unit=UNIT, frame=result.task.robot.model.root,
+                  camera=result.task.camera_entry(), training={"task": "locate", **config, **result.report},
+                  golden=golden_vectors(result.network), versions={"torch": torch.__version__})
