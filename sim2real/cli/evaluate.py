@@ -13,8 +13,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run the deployed policy on twins: other parameters, and defects that training never had. By default each "
         "episode draws a twin from ranges wider than training's; with --parameters all values are those of the file "
-        "and nominal otherwise. An encoder of sim2real perceive looks at images of a twin instead, with a shift that is "
-        "printed. Everything here is simulation.")
+        "and nominal otherwise. An encoder of sim2real perceive looks at images of a twin instead, with a shift that "
+        "is printed. Everything here is simulation.")
     parser.add_argument("bundle", help="policy bundle (.s2r), or an encoder's file")
     parser.add_argument("--engine", default="pybullet", help="pybullet, mujoco or quadrotor (default: pybullet)")
     parser.add_argument("--episodes", type=int, default=100, metavar="N")

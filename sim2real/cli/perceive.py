@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
         print_json({"encoder": args.out, **result.report})
         return 0
     report = result.report
-    say(f"{100 * report['error_mean_m']:.2f} cm mean error on {report['test_images']} renders that training has not seen"
-        f" ({report['images']} images, {report['seconds']:.0f} s)")
+    say(f"{100 * report['error_mean_m']:.2f} cm mean error on {report['test_images']} renders that training has not "
+        f"seen ({report['images']} images, {report['seconds']:.0f} s)")
     if "domain_accuracy" in report:
         say(f"a fresh linear probe tells renders from {args.real} with {report['domain_accuracy']:.1%} "
             "(50 %: aligned)")

@@ -1,6 +1,7 @@
 """Labelled images of a thing that lies somewhere on a table: rendered by any engine, the same for the same seed.
 
-What a frame shows depends on (seed, its number) and on what is described alone; the number of processes changes no byte.
+What a frame shows depends on (seed, its number) and on what is described alone; the number of processes changes no
+byte.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def draw_poses(scene: VisualScene, placing: Placing, count: int, seed: int) -> t
     joints = None
     if scene.robot is not None:
         off = 2.0 * rng.uniform(seed, np.arange(count), 0, "initial", scene.robot.num_joints) - 1.0
-        joints = np.clip(scene.robot.home + placing.joint_spread * off, scene.robot.position_low, scene.robot.position_high)
+        joints = np.clip(scene.robot.home + placing.joint_spread * off, scene.robot.position_low,
+                         scene.robot.position_high)
     return Poses(count, joints, places={placing.thing: np.column_stack([place, turn])},
                  sizes={placing.thing: np.repeat(edge[:, None], 3, axis=1)}), labels.astype(np.float32)
 
@@ -106,8 +108,8 @@ def render_dataset(scene: VisualScene, placing: Placing, domain: Domain, count: 
     """
     scene, camera = domain.paint(scene), scene.cameras[0]
     if not 1 <= count <= MOST_IMAGES or count * camera.width * camera.height * 3 > MOST_BYTES:
-        raise BadInputError(f"expected 1 to {MOST_IMAGES} images of at most {MOST_BYTES >> 30} GiB together, got {count} "
-                            f"of {camera.width} x {camera.height} pixels; ask for fewer")
+        raise BadInputError(f"expected 1 to {MOST_IMAGES} images of at most {MOST_BYTES >> 30} GiB together, got "
+                            f"{count} of {camera.width} x {camera.height} pixels; ask for fewer")
     poses, labels = draw_poses(scene, placing, count, seed)
     path = None
     if cache is not None:

@@ -80,7 +80,7 @@ _LAMP = {"light_azimuth.0": 1.3, "light_elevation.0": -0.25, "light_strength_sca
 _MOUNT = {"camera_x": 0.007, "camera_y": -0.004, "camera_z": 0.006, "camera_pitch": math.radians(0.6),
           "camera_yaw": math.radians(-0.6), "camera_roll": math.radians(0.5), "focal_scale": 1.01, "lens_k1": -0.02}
 MILD = Domain(
-    "mild", "renderer (TinyRenderer), photometric (lamp 75 degrees round, lower and warmer, more light from everywhere; "
+    "mild", "renderer (TinyRenderer), photometric (lamp 75 degrees round, lower, warmer; more light from everywhere; "
     "exposure +15 %, gamma 1.15, white balance +10/-15 %, noise 1.2 %, defocus, vignetting); no other textures, true "
     "camera, no camouflage", "pybullet", values=_LAMP, image=_SENSOR)
 FULL = replace(

@@ -59,8 +59,8 @@ def task_of(file: EncoderFile) -> Locate:
     said = file.manifest.encoder
     training = said.training
     if tuple(said.labels) != LABELS or not isinstance(training.get("task"), str) or said.camera is None:
-        raise BundleError(f"expected an encoder of the task locate, got one of {', '.join(said.labels)}; only those that "
-                          "sim2real perceive made can be evaluated")
+        raise BundleError(f"expected an encoder of the task locate, got one of {', '.join(said.labels)}; only those "
+                          "that sim2real perceive made can be evaluated")
     try:
         task = Locate.of(robot_of(training["task"], training.get("robot")), said.camera.name, said.width)
     except Sim2RealError as error:
