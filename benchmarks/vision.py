@@ -6,9 +6,9 @@ Rows, each with three seeds, the same renders and the same network (``sim2real.p
 
 - plain: renders as the scene was described
 - images: the same renders, the images randomized (exposure, noise, blur, ...)
-- randomized: renders with everything randomized (textures, colours, lights, camera, distractors), and the images
-- randomized+confusion: the same, features aligned with 500 unlabelled images of the twin (no label is used anywhere,
-  nor to choose an epoch)
+- randomized: renders with everything randomized: textures, colours, lights, camera, distractors
+- randomized+confusion: the same, then features aligned with 500 unlabelled images of the twin; "randomized" is trained
+  on for as many steps without them. No label of the twin is used, nor to choose an epoch
 - oracle: labelled images of the twin itself
 
 A number says nothing without the shift that it was measured under: each twin's is printed. ``domain_accuracy`` is the
@@ -39,11 +39,11 @@ _SEEDS = {"train": 11, "twin": 21, "test": 31}  # of the renders, which all rows
 
 @dataclass(frozen=True)
 class Job:
-    """One training: a row, or one row for each twin where the training has seen none."""
+    """Trainings in one process: of one method and seed, or "randomized" and what begins with its network."""
 
     method: str
     seed: int
-    twin: str = ""  # whose images it is trained with
+    twin: str = ""  # whose labelled images the oracle is trained with
 
 
 @dataclass(frozen=True)
@@ -57,44 +57,51 @@ class Settings:
     twin_images: int
     width: int
     epochs: int
+    align_epochs: int
     twins: tuple[str, ...]
     confusion: str
 
 
 def jobs(settings: Settings, seeds: int) -> list[Job]:
-    """The longest first, so that both cores end together."""
-    own = [Job(method, seed, twin) for method in (ALIGNED, ORACLE) for twin in settings.twins for seed in range(seeds)]
-    return own[:len(own) // 2] + [Job(method, seed) for method in ("randomized", "images", "plain")
-                                  for seed in range(seeds)] + own[len(own) // 2:]
+    """The longest first, so that all processes end together."""
+    return [*(Job("randomized", seed) for seed in range(seeds)),
+            *(Job(ORACLE, seed, twin) for twin in settings.twins for seed in range(seeds)),
+            *(Job(method, seed) for method in ("images", "plain") for seed in range(seeds))]
 
 
-def run(job: Job, settings: Settings) -> list[dict]:
+def run(job: Job, settings: Settings) -> Iterator[dict]:
     """Train, and measure on the twins that the training may be judged by."""
-    from sim2real.adaptation.probe import domain_probe
     from sim2real.perception.dataset import Frames
-    from sim2real.perception.locate import summary
-    from sim2real.perception.training import LocateConfig, fit
+    from sim2real.perception.training import LocateConfig, align, learn
 
-    begin, target = time.perf_counter(), None
-    name = job.twin if job.method == ORACLE else "plain" if job.method in ("plain", "images") else "randomized"
-    frames = render(settings, name)
-    if job.method == ALIGNED:
-        target = render(settings, job.twin).images[:UNLABELLED]
-    elif job.method == ORACLE:
+    kind = job.twin or ("randomized" if job.method == "randomized" else "plain")
+    frames = render(settings, kind)
+    if job.twin:
         frames = Frames(frames.images[UNLABELLED:], frames.labels[UNLABELLED:])
-    config = LocateConfig(f"{settings.robot}-locate", images=len(frames), real=job.twin or None, seed=job.seed,
-                          method=settings.confusion if job.method == ALIGNED else None,
-                          epochs=round(settings.epochs * max(1.0, 0.5 * settings.images / len(frames))))
-    network = fit(frames, target, config, effects=job.method != "plain" and job.method != ORACLE)
-    _, source = network.predict(render(settings, f"{name} test").images)
-    rows = []
+    # few images are seen more often, half as many steps in all: they are learned sooner
+    epochs = max(settings.epochs, round(0.5 * settings.epochs * settings.images / len(frames)))
+    config = LocateConfig(f"{settings.robot}-locate", method=settings.confusion, seed=job.seed, epochs=epochs,
+                          align_epochs=settings.align_epochs)
+    network, effects = learn(frames, config, job.method == "images"), job.method == "images"
+    if job.method == "randomized":
+        for twin in settings.twins:
+            target = render(settings, twin).images[:UNLABELLED]
+            yield measured(ALIGNED, job.seed, twin, align(network, frames, target, config, effects), settings, kind)
+        network = align(network, frames, None, config, effects)  # as many steps as the aligned ones
     for twin in [job.twin] if job.twin else settings.twins:
-        tests = render(settings, f"{twin} test")
-        prediction, features = network.predict(tests.images)
-        rows.append({"method": job.method, "seed": job.seed, "twin": twin, **summary(prediction, tests.labels),
-                     "domain_accuracy": domain_probe(source, features, job.seed).accuracy,
-                     "seconds": round(time.perf_counter() - begin, 1)})
-    return rows
+        yield measured(job.method, job.seed, twin, network, settings, kind)
+
+
+def measured(method: str, seed: int, twin: str, network, settings: Settings, kind: str) -> dict:
+    """A row: errors on the twin's test images, and a fresh probe between features of these and of its own renders."""
+    from sim2real.adaptation.probe import domain_probe
+    from sim2real.perception.locate import summary
+
+    tests = render(settings, f"{twin} test")
+    prediction, features = network.predict(tests.images)
+    own = network.predict(render(settings, f"{kind} test").images)[1]
+    return {"method": method, "seed": seed, "twin": twin, **summary(prediction, tests.labels),
+            "domain_accuracy": domain_probe(own, features, seed).accuracy}
 
 
 def render(settings: Settings, name: str):
@@ -115,10 +122,12 @@ def render(settings: Settings, name: str):
 def work(settings: Settings, todo, done) -> None:
     """A process: jobs until there are none."""
     while (job := todo.get()) is not None:
-        done.put(run(job, settings))
+        for row in run(job, settings):
+            done.put(row)
+        done.put(None)
 
 
-def results(settings: Settings, seeds: int, processes: int) -> Iterator[list[dict]]:
+def results(settings: Settings, seeds: int, processes: int) -> Iterator[dict]:
     """Rows as they come."""
     context = multiprocessing.get_context("spawn")
     todo, done, queue = context.Queue(), context.Queue(), jobs(settings, seeds)
@@ -128,14 +137,18 @@ def results(settings: Settings, seeds: int, processes: int) -> Iterator[list[dic
     for worker in workers:
         worker.start()
     try:
-        for _ in queue:
-            while True:
-                try:
-                    yield done.get(timeout=5.0)
-                    break
-                except Empty:
-                    if any(worker.exitcode not in (None, 0) for worker in workers):
-                        raise SystemExit("a training failed; its error is above") from None
+        left = len(queue)
+        while left:
+            try:
+                row = done.get(timeout=5.0)
+            except Empty:
+                if any(worker.exitcode not in (None, 0) for worker in workers):
+                    raise SystemExit("a training failed; its error is above") from None
+                continue
+            if row is None:
+                left -= 1
+            else:
+                yield row
     finally:
         for worker in workers:
             worker.terminate()
@@ -176,6 +189,7 @@ def main() -> int:
     parser.add_argument("--twins", nargs="+", default=["full", "mild"], help="the first one's rows are the result")
     parser.add_argument("--images", type=int, default=12_000, help="randomized renders")
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--align-epochs", type=int, default=2)
     parser.add_argument("--width", type=int, default=64, help="of the images in pixels")
     parser.add_argument("--confusion", default="mmd", help="objectives of alignment")
     parser.add_argument("--robot", default="ur5e")
@@ -185,16 +199,15 @@ def main() -> int:
     begin, rows = time.perf_counter(), []
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(args.robot, args.cache or folder, args.images, args.images // 3, args.images // 3,
-                            args.width, args.epochs, tuple(args.twins), args.confusion)
+                            args.width, args.epochs, args.align_epochs, tuple(args.twins), args.confusion)
         for name in ("randomized", "plain", *args.twins):
             for part in (name, f"{name} test"):
                 render(settings, part)
         note(f"rendered in {time.perf_counter() - begin:.0f} s")
-        for found in results(settings, args.seeds, args.processes):
-            rows += found
-            for row in found:
-                note(f"{row['method']}, seed {row['seed']}, twin {row['twin']}: {100 * row['error_mean_m']:.2f} cm, "
-                     f"probe {row['domain_accuracy']:.1%} ({row['seconds']:.0f} s)")
+        for row in results(settings, args.seeds, args.processes):
+            rows.append(row)
+            note(f"{row['method']}, seed {row['seed']}, twin {row['twin']}: {100 * row['error_mean_m']:.2f} cm, probe "
+                 f"{row['domain_accuracy']:.1%} ({time.perf_counter() - begin:.0f} s)")
     reports = [report(rows, twin) for twin in args.twins]
     seconds = round(time.perf_counter() - begin)
     if args.json:

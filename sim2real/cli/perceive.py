@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, default=96, metavar="PIXELS", help="of the images (default: 96)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="everything random follows from it")
     parser.add_argument("--images", type=int, default=12_000, metavar="N", help="to render (default: 12000)")
-    parser.add_argument("--epochs", type=int, default=8, metavar="N", help="over all images (default: 8)")
+    parser.add_argument("--epochs", type=int, default=6, metavar="N", help="over all images (default: 6)")
     parser.add_argument("--randomization", default="default", metavar="WHICH",
                         help="default (the scene and the camera's images), scene, images, or none")
     parser.add_argument("--real", metavar="PATH",

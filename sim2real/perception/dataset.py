@@ -10,7 +10,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +148,8 @@ def _fingerprint(scene: VisualScene, placing: Placing, domain: Domain, count: in
     """Changes with whatever the images depend on."""
     robot = scene.robot.hash if scene.robot is not None else ""
     things = [repr(part) for part in (scene.cameras, scene.things, scene.lights, scene.ambient, scene.background,
-                                      scene.distractor_region, scene.centre, scene.extent, placing, domain)]
+                                      scene.distractor_region, scene.centre, scene.extent, placing,
+                                      replace(domain, name="", shift=""))]
     text = json.dumps([__version__, robot, *things, count, seed])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,10 +29,11 @@ from sim2real.randomization.images import ImageRandomizer
 from sim2real.randomization.visual import draw_frames
 
 RANDOMIZATIONS = {"default": (True, True), "scene": (True, False), "images": (False, True), "none": (False, False)}
-ENCODER = "where"
+ENCODER, METHOD = "fine", "mmd"
 LEAST_IMAGES = 256
 _TEST_IMAGES, _TWIN_IMAGES = 500, 500
 _TEST_SEED, _TWIN_SEED = 1_000_003, 2_000_003  # of other frames than those of any training, added to its seed
+_ALIGN_RATE = 0.5  # of the learning rate
 _RENDER_SHARE = 0.4  # of the time, as the progress bar has it
 Progress = Callable[[float, str], object]
 # they move things in the image or are of its way to the policy: labels would be wrong, or nothing would be different
@@ -49,8 +51,9 @@ class LocateConfig:
         images: Number of rendered images.
         randomization: A key of ``RANDOMIZATIONS``: whether the scene and whether the images are randomized.
         real: Unlabelled images to align with: as of ``load_images``, or "twin:" and the name of a twin.
-        method: Of alignment, see ``sim2real.adaptation.confusion``; default: "mmd".
-        epochs, batch_size, learning_rate: Of the training; images are drawn over and over with other effects.
+        method: Of alignment, see ``sim2real.adaptation.confusion``; default: ``METHOD``.
+        epochs, batch_size, learning_rate: Of the training.
+        align_epochs: Of the alignment that follows it.
         seed: Everything random follows from it.
         cache: Folder of rendered images.
         workers: Processes that render; default: one a core.
@@ -64,7 +67,8 @@ class LocateConfig:
     randomization: str = "default"
     real: str | None = None
     method: str | None = None
-    epochs: int = 8
+    epochs: int = 6
+    align_epochs: int = 2
     batch_size: int = 64
     learning_rate: float = 2e-3
     seed: int = 0
@@ -75,12 +79,12 @@ class LocateConfig:
         """Raise BadInputError where something cannot be carried out."""
         if self.randomization not in RANDOMIZATIONS:
             raise BadInputError(f"--randomization: {unknown('choice', self.randomization, RANDOMIZATIONS)}")
-        if self.images < LEAST_IMAGES or self.epochs < 1:
+        if self.images < LEAST_IMAGES or min(self.epochs, self.align_epochs) < 1:
             raise BadInputError(f"expected at least {LEAST_IMAGES} images and 1 epoch, got {self.images} and "
-                                f"{self.epochs}")
+                                f"{min(self.epochs, self.align_epochs)}")
         if self.method is not None and self.real is None:
             raise BadInputError("--method aligns with images of the target; give unlabelled ones with --real")
-        parse_method(self.method or "mmd")
+        parse_method(self.method or METHOD)
 
 
 @dataclass(frozen=True)
@@ -112,8 +116,12 @@ def train(config: LocateConfig, progress: Progress = lambda done, text: None) ->
     frames = task.render(source, config.images, config.seed, **options,
                          progress=lambda done: progress(_RENDER_SHARE * done / total, "rendering"))
     tests = task.render(source, _TEST_IMAGES, config.seed + _TEST_SEED, **options)
-    network = fit(frames, target, config, effects,
-                  lambda done, text: progress(_RENDER_SHARE + (1.0 - _RENDER_SHARE) * done, text))
+    aligned = 1.0 if target is None else _RENDER_SHARE + 0.6 * (1.0 - _RENDER_SHARE)  # where alignment begins
+    network = learn(frames, config, effects,
+                    lambda done, text: progress(_RENDER_SHARE + (aligned - _RENDER_SHARE) * done, text))
+    if target is not None:
+        network = align(network, frames, target, config, effects,
+                        lambda done, text: progress(aligned + (1.0 - aligned) * done, text))
     prediction, features = network.predict(tests.images)
     report = {"images": len(frames), "test_images": len(tests), **summary(prediction, tests.labels)}
     if target is not None:
@@ -132,24 +140,40 @@ def target_images(config: LocateConfig, task: Locate) -> np.ndarray | None:
     return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels
 
 
-def fit(frames: Frames, target: np.ndarray | None, config: LocateConfig, effects: bool,
-        progress: Progress = lambda done, text: None) -> Network:
-    """A network for labelled ``frames``, aligned with ``target`` (m, height, width, 3) if it is given.
-
-    The last epoch's moving average is taken: there is nothing to select by without labels of the target.
-    """
+def learn(frames: Frames, config: LocateConfig, effects: bool, progress: Progress = lambda done, text: None) -> Network:
+    """A network for labelled ``frames``: the task alone."""
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
     height, width = frames.images.shape[1:3]
     network = make_network(ENCODER, height, width, 3, len(LABELS), False)
-    method = "source" if target is None else config.method or "mmd"
-    settings = AlignConfig(method=method, encoder=ENCODER, epochs=config.epochs, batch_size=config.batch_size,
+    settings = AlignConfig(method="source", encoder=ENCODER, epochs=config.epochs, batch_size=config.batch_size,
                            learning_rate=config.learning_rate, seed=config.seed)
+    return _train(network, frames, None, settings, effects, progress)
+
+
+def align(network: Network, frames: Frames, target: np.ndarray | None, config: LocateConfig, effects: bool,
+          progress: Progress = lambda done, text: None) -> Network:
+    """``network`` trained on with unlabelled images ``target`` (m, height, width, 3), so that its features of both
+    domains are alike; None: trained on as long with ``frames`` alone, to compare.
+
+    Alignment comes second: objectives on features that say nothing yet lead away from the task.
+    """
+    torch.set_num_threads(1)
+    torch.manual_seed(config.seed)
+    settings = AlignConfig(method="source" if target is None else config.method or METHOD, encoder=ENCODER,
+                           epochs=config.align_epochs, batch_size=config.batch_size,
+                           learning_rate=_ALIGN_RATE * config.learning_rate, seed=config.seed)
+    return _train(copy.deepcopy(network), frames, target, settings, effects, progress)
+
+
+def _train(network: Network, frames: Frames, target: np.ndarray | None, settings: AlignConfig, effects: bool,
+           progress: Progress) -> Network:
+    """The moving average after the last epoch: without labels of the target there is nothing to select by."""
     trainer = Trainer(network, frames.images, frames.labels, target, settings,
-                      augment=image_effects(config.seed) if effects else None)
-    for epoch in range(config.epochs):
+                      augment=image_effects(settings.seed) if effects else None)
+    for epoch in range(settings.epochs):
         losses = trainer.epoch()
-        progress((epoch + 1) / config.epochs, ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items()))
+        progress((epoch + 1) / settings.epochs, ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items()))
     return trainer.average
 
 

@@ -3,10 +3,19 @@ import json
 import pytest
 
 from sim2real.cli import main
+from sim2real.perception import training
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_images():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_TEST_IMAGES", 64)
+        patch.setattr(training, "_TWIN_IMAGES", 64)
+        yield
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
+def path(few_images, tmp_path_factory):
     file = tmp_path_factory.mktemp("perceive") / "encoder.s2r"
     assert main(["perceive", "ur5e-locate", "--images", "256", "--epochs", "1", "--width", "32", "-o", str(file)]) == 0
     return file

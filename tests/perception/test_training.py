@@ -9,7 +9,7 @@ from sim2real.perception import training
 from sim2real.perception.dataset import Frames
 from sim2real.perception.examine import examine
 from sim2real.perception.locate import summary
-from sim2real.perception.training import LocateConfig, fit, image_effects, save, train
+from sim2real.perception.training import LocateConfig, align, image_effects, learn, save, train
 
 TINY = LocateConfig("ur5e-locate", width=32, images=400, randomization="none", epochs=20, workers=1)
 
@@ -17,7 +17,9 @@ TINY = LocateConfig("ur5e-locate", width=32, images=400, randomization="none", e
 @pytest.fixture(scope="module")
 def result():
     steps = []
-    found = train(TINY, lambda done, text: steps.append(done))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_TEST_IMAGES", 100)
+        found = train(TINY, lambda done, text: steps.append(done))
     assert steps == sorted(steps) and steps[-1] == 1.0
     return found
 
@@ -56,8 +58,10 @@ def test_examine_measures_on_a_twin(path):
     json.dumps(found)
 
 
-def test_images_are_aligned_with_those_of_a_twin():
-    few = LocateConfig("ur5e-locate", width=32, images=256, randomization="images", epochs=1, real="twin:mild",
+def test_images_are_aligned_with_those_of_a_twin(monkeypatch):
+    monkeypatch.setattr(training, "_TEST_IMAGES", 100)
+    monkeypatch.setattr(training, "_TWIN_IMAGES", 100)
+    few = LocateConfig("ur5e-locate", width=32, images=256, randomization="images", epochs=1, align_epochs=1, real="twin:mild",
                        workers=1)
     found = train(few)
     assert 0.0 <= found.report["domain_accuracy"] <= 1.0 and found.config.method is None
@@ -67,8 +71,12 @@ def test_the_same_seed_gives_the_same_network():
     frames = Frames(np.random.default_rng(0).integers(0, 256, (64, 24, 32, 3), dtype=np.uint8),
                     np.random.default_rng(1).uniform(0, 1, (64, 2)).astype(np.float32))
     config = LocateConfig("ur5e-locate", epochs=1, batch_size=32)
-    first, second = (fit(frames, None, config, effects=True).predict(frames.images)[0] for _ in range(2))
-    np.testing.assert_array_equal(first, second)
+    first, second = (learn(frames, config, effects=True) for _ in range(2))
+    np.testing.assert_array_equal(first.predict(frames.images)[0], second.predict(frames.images)[0])
+    before = first.predict(frames.images)[0]
+    aligned = align(first, frames, frames.images[:32], config, effects=False).predict(frames.images)[0]
+    assert not np.array_equal(aligned, before)
+    np.testing.assert_array_equal(first.predict(frames.images)[0], before)  # the network given is as it was
 
 
 def test_effects_leave_things_in_their_places():
