@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and print."""
     from sim2real.cli.output import print_json, progress_bar, say
-    from sim2real.perception.locate import LocateConfig, save, train
+    from sim2real.perception.training import LocateConfig, save, train
 
     config = LocateConfig(args.task, robot=args.robot, camera=args.camera, width=args.width, seed=args.seed,
                           images=args.images, epochs=args.epochs, randomization=args.randomization, real=args.real,

@@ -94,7 +94,9 @@ FULL = replace(
             "color_blue.block": 0.1, "color_mix.robot": 0.3, "color_red.robot": 0.2, "color_green.robot": 0.25,
             "color_blue.robot": 0.3, "distractor_count": 2.0},
     terms=(Term("distractor_variant", Uniform(0.0, 1.0)),))
-TWINS = {twin.name: twin for twin in (MILD, FULL)}
+NOMINAL = Domain("nominal", "renderer (TinyRenderer) alone; no other photometry or textures, true camera, no camouflage",
+                 "pybullet")
+TWINS = {twin.name: twin for twin in (NOMINAL, MILD, FULL)}
 
 
 def twin(name: str) -> Domain:

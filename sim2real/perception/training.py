@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from sim2real.adaptation.align import AlignConfig, Trainer
+from sim2real.adaptation.config import AlignConfig
 from sim2real.adaptation.confusion import parse_method
 from sim2real.adaptation.export import golden_vectors, to_onnx
 from sim2real.adaptation.networks import Network, make_network
 from sim2real.adaptation.probe import domain_probe
 from sim2real.adaptation.sources import load_images
+from sim2real.adaptation.training import Trainer
 from sim2real.deployment.encoder import write_encoder
 from sim2real.errors import BadInputError, unknown
 from sim2real.parameters import ParameterSpace
@@ -33,7 +34,7 @@ ENCODER, METHOD = "fine", "mmd"
 LEAST_IMAGES = 256
 _TEST_IMAGES, _TWIN_IMAGES = 500, 500
 _TEST_SEED, _TWIN_SEED = 1_000_003, 2_000_003  # of other frames than those of any training, added to its seed
-_ALIGN_RATE = 0.5  # of the learning rate
+_ALIGN_RATE = 0.25  # of the learning rate
 _RENDER_SHARE = 0.4  # of the time, as the progress bar has it
 Progress = Callable[[float, str], object]
 # they move things in the image or are of its way to the policy: labels would be wrong, or nothing would be different
@@ -169,7 +170,8 @@ def align(network: Network, frames: Frames, target: np.ndarray | None, config: L
 def _train(network: Network, frames: Frames, target: np.ndarray | None, settings: AlignConfig, effects: bool,
            progress: Progress) -> Network:
     """The moving average after the last epoch: without labels of the target there is nothing to select by."""
-    trainer = Trainer(network, frames.images, frames.labels, target, settings,
+    rows = np.arange(len(frames)), np.arange(0 if target is None else len(target))
+    trainer = Trainer(network, settings, frames.images, frames.labels, target, rows,
                       augment=image_effects(settings.seed) if effects else None)
     for epoch in range(settings.epochs):
         losses = trainer.epoch()
