@@ -1,98 +1,96 @@
-"""Training with domain confusion: labelled simulation and unlabelled real images become an encoder with a head."""
+"""Training with domain confusion: labelled simulated and unlabelled real images become an encoder with a head."""
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
-from sim2real.adaptation.confusion import Batch, make_objectives, parse_method
+from sim2real.adaptation.config import AlignConfig, Augment, Progress
 from sim2real.adaptation.networks import Network, make_network
+from sim2real.adaptation.selection import Judge, Verdict
+from sim2real.adaptation.training import Trainer
+from sim2real.errors import BadInputError
 
-Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-WEIGHTS = {"dann": 1.0, "confusion": 1.0, "mmd": 1.0, "pairwise": 1.0, "coral": 1.0, "cdan": 1.0}
+_LEAST = 16  # images of each domain
 
 
 @dataclass(frozen=True)
-class AlignConfig:
-    method: str = "mmd"
-    encoder: str = "auto"
-    epochs: int = 30
-    batch_size: int = 64
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    average: float = 0.99
-    weights: Mapping[str, float] = field(default_factory=dict)
-    seed: int = 0
+class Aligned:
+    """An encoder with its head.
+
+    Attributes:
+        network: Takes uint8 images (n, h, w, c).
+        epoch: Which was chosen, from 1.
+        history: What was found after each epoch.
+        held_source, held_target: Images that it was not trained on, indices (h,) and (g,).
+    """
+
+    network: Network
+    epoch: int
+    history: list[Verdict]
+    held_source: np.ndarray
+    held_target: np.ndarray
 
 
-class Trainer:
-    def __init__(self, network: Network, source: np.ndarray, labels: np.ndarray, target: np.ndarray,
-                 config: AlignConfig, pairs: np.ndarray | None = None, augment: Augment | None = None):
-        self.network, self._config, self._augment = network, config, augment
-        self._source, self._target = source, target
-        self._labels = torch.as_tensor(labels)
-        self._pairs = pairs
-        self._random = np.random.default_rng(config.seed)
-        self.objectives = make_objectives(config.method, network.feature_size, network.head[-1].out_features,
-                                          network.classes)
-        self.average = copy.deepcopy(network)
-        parameters = [*network.parameters(), *self.objectives.parameters()]
-        self._optimizer = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=config.weight_decay)
-        self._weights = {name: config.weights.get(name, WEIGHTS[name]) for name in self.objectives}
-        self._steps = math.ceil(len(source) / config.batch_size)
-        self.total = self._steps * config.epochs
-        self._step = 0
-        self._streams = [self._indices(len(x)) for x in (source, target)]
+def align(source: np.ndarray, labels: np.ndarray, target: np.ndarray, config: AlignConfig | None = None, *,
+          pairs: np.ndarray | None = None, augment: Augment | None = None, network: Network | None = None,
+          progress: Progress | None = None) -> Aligned:
+    """Train on labelled ``source`` and unlabelled ``target`` images. No label of the target is seen by anything here.
 
-    def _indices(self, count: int) -> Iterator[np.ndarray]:
-        size, order = min(self._config.batch_size, count), np.zeros(0, np.int64)
-        while True:
-            while len(order) < size:
-                order = np.concatenate([order, self._random.permutation(count)])
-            yield order[:size]
-            order = order[size:]
+    Args:
+        source, target: uint8 images of one size, (n, h, w, c) and (m, h, w, c).
+        labels: Of the source: classes from 0, integers (n,); or numbers, floats (n, k).
+        config: How; by default ``AlignConfig()``.
+        pairs: Weak pairs (p, 2), indices into source and target, for the objective pairwise.
+        augment: Changes a step's images (b, h, w, c) by a random generator, both domains alike; labels stay.
+        network: One to train instead of the one that ``config.encoder`` names.
+        progress: Called with (epoch, epochs, text).
 
-    def epoch(self) -> dict[str, float]:
-        sums: dict[str, float] = {}
-        for _ in range(self._steps):
-            for name, value in self._one().items():
-                sums[name] = sums.get(name, 0.0) + value / self._steps
-        return sums
+    Raises:
+        BadInputError: A setting or an array that does not fit.
+    """
+    config = config or AlignConfig()
+    torch.set_num_threads(1)  # small networks: more threads are slower (libraries.md)
+    check(source, labels, target, pairs)
+    random = np.random.default_rng(config.seed)
+    held, rows = zip(*(_split(len(side), config.held_out, random) for side in (source, target)), strict=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        if network is None:
+            classes = labels.ndim == 1
+            predictions = int(labels.max()) + 1 if classes else labels.shape[1]
+            network = make_network(config.encoder, *source.shape[1:], predictions, classes)
+        trainer = Trainer(network, config, source, labels, target, rows, pairs=pairs, augment=augment)
+        judge = Judge(source[held[0]], labels[held[0]], target[held[1]])
+        for epoch in range(1, config.epochs + 1):
+            verdict = judge.consider(epoch, trainer.average, trainer.epoch())
+            if progress is not None:
+                progress(epoch, config.epochs, str(verdict))
+    return Aligned(judge.best, judge.chosen, judge.history, *held)
 
-    def _one(self) -> dict[str, float]:
-        progress = self._step / self.total
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * min(1.0, (self._step + 1) / 50) * 0.5 * (
-                1 + math.cos(math.pi * progress))
-        i, j = (next(stream) for stream in self._streams)
-        images = [self._source[i], self._target[j]]
-        if self._pairs is not None:
-            k = self._pairs[self._random.integers(len(self._pairs), size=min(32, len(self._pairs)))]
-            images += [self._source[k[:, 0]], self._target[k[:, 1]]]
-        sizes = [len(x) for x in images]
-        images = np.concatenate(images)
-        if self._augment is not None:
-            images = self._augment(images, self._random)
-        prediction, features = self.network(torch.from_numpy(images))
-        z, g = features.split(sizes), prediction.split(sizes)
-        labels = self._labels[i]
-        losses = {"task": functional.cross_entropy(g[0], labels) if self.network.classes
-                  else functional.smooth_l1_loss(g[0], labels)}
-        batch = Batch(z[0], z[1], g[0], g[1], progress, (z[2], z[3]) if self._pairs is not None else None)
-        for name, objective in self.objectives.items():
-            losses[name] = self._weights[name] * objective(batch)
-        self._optimizer.zero_grad()
-        sum(losses.values()).backward()
-        self._optimizer.step()
-        self._step += 1
-        with torch.no_grad():
-            rate = min(self._config.average, self._step / (self._step + 10))
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.network.parameters()), 1 - rate)
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+def check(source: np.ndarray, labels: np.ndarray, target: np.ndarray, pairs: np.ndarray | None) -> None:
+    """Raise BadInputError where arrays do not go together."""
+    for name, side in (("source", source), ("target", target)):
+        if side.dtype != np.uint8 or side.ndim != 4 or side.shape[3] not in (1, 3):
+            raise BadInputError(f"{name}: expected uint8 images (n, h, w, 3) or (n, h, w, 1), got {side.dtype} "
+                                f"{side.shape}")
+        if len(side) < _LEAST:
+            raise BadInputError(f"{name}: {len(side)} images are too few; at least {_LEAST} are needed")
+    if source.shape[1:] != target.shape[1:]:
+        raise BadInputError(f"expected images of one size, got {source.shape[1:]} and {target.shape[1:]}")
+    if len(labels) != len(source) or (labels.ndim, labels.dtype.kind) not in ((1, "i"), (2, "f")):
+        raise BadInputError(f"labels: expected classes (n,) int64 or numbers (n, k) float32 of {len(source)} images, "
+                            f"got {labels.dtype} {labels.shape}")
+    if pairs is not None and not (pairs.ndim == 2 and pairs.shape[1] == 2 and len(pairs)
+                                  and 0 <= pairs.min() and (pairs.max(0) < (len(source), len(target))).all()):
+        raise BadInputError(f"pairs: expected rows (source, target) of indices, got {pairs.shape}")
+
+
+def _split(count: int, share: float, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that are held out, and rows to train on."""
+    order = random.permutation(count)
+    held = max(_LEAST // 2, round(share * count)) if share > 0.0 else 0
+    return np.sort(order[:held]), np.sort(order[held:])

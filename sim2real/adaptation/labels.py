@@ -14,7 +14,8 @@ from sim2real.errors import BadInputError, unknown
 from sim2real.files import read_at_most
 
 MOST_BYTES = 256 << 20
-MOST_CLASSES = 1000
+MOST_NAMES = 64  # that an encoder may tell (deployment/encoder_manifest.py)
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,8 @@ def _from_csv(path: Path, images: Images, columns: tuple[str, ...], like: Labels
         raise BadInputError(f"{path}: image {twice!r} has two rows; expected one")
     if like is None and len(order) < len(images):
         missing = sorted(set(range(len(images))) - set(order.tolist()))
-        raise BadInputError(f"{path}: {len(missing)} of the {len(images)} images of {images.name} have no label, such as "
-                            f"{images.keys[missing[0]]!r}; every simulated image needs one")
+        raise BadInputError(f"{path}: {len(missing)} of the {len(images)} images of {images.name} have no label, such "
+                            f"as {images.keys[missing[0]]!r}; every simulated image needs one")
     cells = [[row[k] for k in chosen] for row in rows]
     if like.classes if like is not None else len(chosen) == 1 and _are_classes([row[0] for row in cells]):
         return _classes(path, order, [row[0] for row in cells], like)
@@ -133,10 +134,12 @@ def _from_array(name: str, values: np.ndarray, images: Images, like: Labels | No
         return _classes(Path(name), order, [str(int(value)) for value in values], like)
     numbers = values.reshape(len(values), -1).astype(np.float32)
     if not np.isfinite(numbers).all():
-        raise BadInputError(f"{name}: expected finite labels; row {int(np.argmin(np.isfinite(numbers).all(1)))} has others")
+        row = int(np.argmin(np.isfinite(numbers).all(1)))
+        raise BadInputError(f"{name}: expected finite labels; those of image {images.keys[row]!r} are not")
     names = tuple(f"label{k}" for k in range(numbers.shape[1]))
     if like is not None and like.names != names:
-        raise BadInputError(f"{name}: expected the labels {', '.join(like.names)}, got {numbers.shape[1]} numbers an image")
+        raise BadInputError(f"{name}: expected the labels {', '.join(like.names)}, got {numbers.shape[1]} numbers an "
+                            "image")
     return Labels(order, names, numbers)
 
 
@@ -169,15 +172,29 @@ def _classes(path: Path, order: np.ndarray, cells: list[str], like: Labels | Non
         names = like.names
     else:
         names = tuple(sorted(set(cells), key=lambda cell: (len(cell), cell) if cell.isdecimal() else (0, cell)))
-    if not 2 <= len(names) <= MOST_CLASSES:
-        raise BadInputError(f"{path}: expected 2 to {MOST_CLASSES} classes, got {len(names)}; numbers that are no classes "
-                            "are written with a decimal point")
+    if len(names) < 2:
+        raise BadInputError(f"{path}: expected at least 2 classes, got only {names[0]!r}")
+    _check_names(path, names)
     number = {name: k for k, name in enumerate(names)}
     return Labels(order, names, np.array([number[cell] for cell in cells], np.int64))
 
 
+def _check_names(path: str | Path, names: tuple[str, ...]) -> None:
+    """Names go into the encoder's manifest: words, each once."""
+    for name in names:
+        if not 1 <= len(name) <= _LONGEST_NAME or any(letter.isspace() for letter in name):
+            raise BadInputError(f"{path}: expected names of labels without blanks, at most {_LONGEST_NAME} letters, "
+                                f"got {name[:100]!r}; rename it")
+        if names.count(name) > 1:
+            raise BadInputError(f"{path}: {name!r} stands there twice; expected each name once")
+    if len(names) > MOST_NAMES:
+        raise BadInputError(f"{path}: expected at most {MOST_NAMES} labels or classes, got {len(names)}; whole numbers "
+                            "that are no classes are written with a decimal point")
+
+
 def _numbers(path: Path, order: np.ndarray, names: tuple[str, ...], cells: list[list[str]], rows: list[list[str]]
              ) -> Labels:
+    _check_names(path, names)
     values = np.empty((len(cells), len(names)), np.float32)
     for k, row in enumerate(cells):
         for j, cell in enumerate(row):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -38,7 +39,11 @@ class Network(nn.Module):
         layers: Layers of the encoder up to its features, (n, channels, height, width) -> (n, f), without the LayerNorm.
         height, width, channels: Of the images: 3 for RGB, 1 for grey.
         predictions: Number of labels or classes, k.
-        classes: Whether the predictions are logits of classes.
+        classes: Whether it predicts classes, not numbers.
+
+    Attributes:
+        feature_size, prediction_size: f and k.
+        label_mean, label_scale: Of numbers, (k,): the head's output is (label - mean) / scale.
     """
 
     def __init__(self, layers: Sequence[nn.Module], height: int, width: int, channels: int, predictions: int,
@@ -49,21 +54,23 @@ class Network(nn.Module):
         with torch.no_grad():
             self.feature_size = encoder(torch.zeros(1, channels, height, width)).shape[1]
         self.encoder = encoder.append(nn.LayerNorm(self.feature_size, elementwise_affine=False))
+        self.prediction_size = predictions
         self.head = nn.Sequential(nn.ReLU(), nn.Linear(self.feature_size, predictions))
-
-    def features(self, images: torch.Tensor) -> torch.Tensor:
-        """Features (n, f) of images (n, h, w, channels) uint8."""
-        return self.encoder(normalise(images))
+        self.register_buffer("label_mean", torch.zeros(predictions))
+        self.register_buffer("label_scale", torch.ones(predictions))
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Predictions (n, k) and features (n, f)."""
-        features = self.features(images)
+        """The head's outputs (n, k), logits or scaled labels, and features (n, f) of images (n, h, w, c) uint8."""
+        features = self.encoder(images.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
         return self.head(features), features
 
-
-def normalise(images: torch.Tensor) -> torch.Tensor:
-    """Pixels (n, h, w, c) uint8 as float in [-1, 1], channels first."""
-    return images.permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    @torch.no_grad()
+    def predict(self, images: np.ndarray, chunk: int = 256) -> tuple[np.ndarray, np.ndarray]:
+        """Class probabilities or labels in their own units (n, k), and features (n, f)."""
+        parts = [self(torch.from_numpy(images[k:k + chunk])) for k in range(0, len(images), chunk)]
+        outputs, features = (torch.cat(part) for part in zip(*parts, strict=True))
+        outputs = outputs.softmax(1) if self.classes else outputs * self.label_scale + self.label_mean
+        return outputs.numpy(), features.numpy()
 
 
 def lenet(height: int, width: int, channels: int) -> list[nn.Module]:

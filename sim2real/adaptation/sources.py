@@ -96,8 +96,9 @@ def _from_folder(folder: Path, size: tuple[int, int] | None) -> Images:
             _bound(folder, len(files), image.size)
             pixels = np.empty((len(files), *image.shape), np.uint8)
         if image.shape != pixels.shape[1:]:
-            raise BadInputError(f"{folder}: {files[0].name} has {pixels.shape[2]} x {pixels.shape[1]} pixels, {file.name} "
-                                f"{image.shape[1]} x {image.shape[0]}; expected one size, or give --size WIDTHxHEIGHT")
+            raise BadInputError(f"{folder}: {files[0].name} has {pixels.shape[2]} x {pixels.shape[1]} pixels, "
+                                f"{file.name} {image.shape[1]} x {image.shape[0]}; expected one size, or give --size "
+                                "WIDTHxHEIGHT")
         pixels[k] = image
     return Images(str(folder), _grey_if_all_are(pixels), tuple(file.name for file in files))
 
@@ -122,7 +123,8 @@ def read_image(file: Path, size: tuple[int, int] | None = None) -> np.ndarray:
                 raise BadInputError(f"{file}: {picture.width} x {picture.height} pixels are too many; at most "
                                     f"{MOST_SIDE} a side are read")
             if picture.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK"):
-                raise BadInputError(f"{file}: expected 8 bits a channel, got a picture of mode {picture.mode}; convert it")
+                raise BadInputError(f"{file}: expected 8 bits a channel, got a picture of mode {picture.mode}; convert "
+                                    "it")
             picture = picture.convert("RGB")
             if size is not None and picture.size != size:
                 picture = picture.resize(size, Image.Resampling.BOX if picture.width > size[0] else
@@ -187,8 +189,8 @@ def _resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _bound(path: Path, count: int, bytes_each: int) -> None:
     if count > MOST_IMAGES or count * bytes_each > MOST_BYTES:
-        raise BadInputError(f"{path}: {count} images of {bytes_each} bytes are too many; at most {MOST_IMAGES} images and "
-                            f"{MOST_BYTES >> 30} GiB are read")
+        raise BadInputError(f"{path}: {count} images of {bytes_each} bytes are too many; at most {MOST_IMAGES} images "
+                            f"and {MOST_BYTES >> 30} GiB are read")
 
 
 def _grey_if_all_are(pixels: np.ndarray) -> np.ndarray:
