@@ -133,7 +133,7 @@ def results(settings: Settings, seeds: int, processes: int) -> Iterator[dict]:
     todo, done, queue = context.Queue(), context.Queue(), jobs(settings, seeds)
     for job in [*queue, *[None] * processes]:
         todo.put(job)
-    workers = [context.Process(target=work, args=(settings, todo, done)) for _ in range(processes)]
+    workers = [context.Process(target=work, args=(settings, todo, done), daemon=True) for _ in range(processes)]
     for worker in workers:
         worker.start()
     try:
@@ -189,7 +189,7 @@ def main() -> int:
     parser.add_argument("--twins", nargs="+", default=["full", "mild"], help="the first one's rows are the result")
     parser.add_argument("--images", type=int, default=12_000, help="randomized renders")
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--align-epochs", type=int, default=2)
+    parser.add_argument("--align-epochs", type=int, default=1)
     parser.add_argument("--width", type=int, default=64, help="of the images in pixels")
     parser.add_argument("--confusion", default="mmd", help="objectives of alignment")
     parser.add_argument("--robot", default="ur5e")

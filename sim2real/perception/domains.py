@@ -94,8 +94,8 @@ FULL = replace(
             "color_blue.block": 0.1, "color_mix.robot": 0.3, "color_red.robot": 0.2, "color_green.robot": 0.25,
             "color_blue.robot": 0.3, "distractor_count": 2.0},
     terms=(Term("distractor_variant", Uniform(0.0, 1.0)),))
-NOMINAL = Domain("nominal", "renderer (TinyRenderer) alone; no other photometry or textures, true camera, no camouflage",
-                 "pybullet")
+NOMINAL = Domain("nominal", "renderer (TinyRenderer) alone: no other photometry, no other textures, true camera, no "
+                 "camouflage", "pybullet")
 TWINS = {twin.name: twin for twin in (NOMINAL, MILD, FULL)}
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from sim2real.adaptation.config import AlignConfig
+from sim2real.adaptation.config import WEIGHTS, AlignConfig
 from sim2real.adaptation.confusion import parse_method
 from sim2real.adaptation.export import golden_vectors, to_onnx
 from sim2real.adaptation.networks import Network, make_network
@@ -34,7 +34,8 @@ ENCODER, METHOD = "fine", "mmd"
 LEAST_IMAGES = 256
 _TEST_IMAGES, _TWIN_IMAGES = 500, 500
 _TEST_SEED, _TWIN_SEED = 1_000_003, 2_000_003  # of other frames than those of any training, added to its seed
-_ALIGN_RATE = 0.25  # of the learning rate
+_ALIGN_RATE = 0.5  # of the learning rate
+_STAGES = 0.1, 1.0  # of the objectives' weights: at full weight from the start all features may become one
 _RENDER_SHARE = 0.4  # of the time, as the progress bar has it
 Progress = Callable[[float, str], object]
 # they move things in the image or are of its way to the policy: labels would be wrong, or nothing would be different
@@ -54,7 +55,7 @@ class LocateConfig:
         real: Unlabelled images to align with: as of ``load_images``, or "twin:" and the name of a twin.
         method: Of alignment, see ``sim2real.adaptation.confusion``; default: ``METHOD``.
         epochs, batch_size, learning_rate: Of the training.
-        align_epochs: Of the alignment that follows it.
+        align_epochs: Of each stage of the alignment that follows it.
         seed: Everything random follows from it.
         cache: Folder of rendered images.
         workers: Processes that render; default: one a core.
@@ -69,7 +70,7 @@ class LocateConfig:
     real: str | None = None
     method: str | None = None
     epochs: int = 6
-    align_epochs: int = 2
+    align_epochs: int = 1
     batch_size: int = 64
     learning_rate: float = 2e-3
     seed: int = 0
@@ -161,10 +162,15 @@ def align(network: Network, frames: Frames, target: np.ndarray | None, config: L
     """
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
-    settings = AlignConfig(method="source" if target is None else config.method or METHOD, encoder=ENCODER,
-                           epochs=config.align_epochs, batch_size=config.batch_size,
-                           learning_rate=_ALIGN_RATE * config.learning_rate, seed=config.seed)
-    return _train(copy.deepcopy(network), frames, target, settings, effects, progress)
+    network = copy.deepcopy(network)
+    for stage, share in enumerate(_STAGES):
+        settings = AlignConfig(method="source" if target is None else config.method or METHOD, encoder=ENCODER,
+                               epochs=config.align_epochs, batch_size=config.batch_size,
+                               learning_rate=_ALIGN_RATE * config.learning_rate, seed=config.seed)
+        settings = replace(settings, weights={name: share * WEIGHTS[name] for name in settings.objectives})
+        network = _train(network, frames, target, settings, effects,
+                         lambda done, text, stage=stage: progress((stage + done) / len(_STAGES), text))
+    return network
 
 
 def _train(network: Network, frames: Frames, target: np.ndarray | None, settings: AlignConfig, effects: bool,
