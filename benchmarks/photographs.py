@@ -184,7 +184,8 @@ def main() -> int:
                         help="pixels of the table's corners in your photographs, of 640 x 480: back left, back right, "
                              "front right, front left; the camera is fitted to them")
     parser.add_argument("--seeds", type=int, default=3, help="how many (default: %(default)s)")
-    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first of them, to share seeds among machines")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N",
+                        help="the first of them, to share seeds among machines")
     parser.add_argument("--frames", type=int, default=Budget.frames, help="randomized renders (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=Budget.epochs, help="passes over them (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

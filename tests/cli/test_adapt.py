@@ -59,7 +59,8 @@ def test_classes_to_an_encoder_with_a_picture(data, tmp_path, capsys):
 def test_numbers_with_pairs_and_several_objectives(data, tmp_path, capsys):
     path = tmp_path / "encoder.s2r"
     assert run(data, "-o", path, "--labels", data / "xy.csv", "--method", "mmd+pairwise", "--pairs",
-               data / "pairs.csv", "--weight", "mmd=0.5", "--unit", "m", "--frame", "base_link", "--size", "16x16") == 0
+               data / "pairs.csv", "--weight", "mmd=0.5", "--unit", "m", "--frame", "base_link", "--size", "16x16",
+               "--randomization", "default") == 0
     out = capsys.readouterr().out
     assert "mean error [m]" in out and "probe" in out and "mmd+pairwise" in out
     section = load_encoder(path).manifest.encoder
@@ -85,6 +86,7 @@ def test_numbers_with_pairs_and_several_objectives(data, tmp_path, capsys):
     (["--encoder", "lenet"], "too small for the encoder lenet"),
     (["--encoder", "vgg"], "unknown encoder"),
     (["--epochs", "0"], "at least 1 epoch"),
+    (["--randomization", "all"], "expected default, none or a YAML file"),
 ])
 def test_bad_input_is_one_line_and_exit_code_2(data, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(data)
