@@ -22,7 +22,7 @@ from sim2real import rng
 from sim2real.adaptation.networks import Network
 from sim2real.errors import BadInputError
 from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, Flight
-from sim2real.perception.point_training import Effects
+from sim2real.perception.training import image_effects
 from sim2real.randomization import RandomizationPlan
 from sim2real.simulators.corridor_scene import CAMERA, corridor_poses
 from sim2real.simulators.corridors import CorridorPlan, Corridors, draw_corridors
@@ -169,7 +169,7 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
     random = np.random.default_rng(config.seed)
     network = make_predictor_network(*images.shape[1:3], free.shape[1])
     average = copy.deepcopy(network)
-    effects = Effects(config.seed) if config.effects else None
+    effects = image_effects(config.seed) if config.effects else None
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     batches = len(images) // config.batch_size
     steps = config.epochs * batches
@@ -183,7 +183,7 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
         flip = random.random(len(batch)) < 0.5
         pictures[flip], labels[flip] = pictures[flip, :, ::-1], labels[flip, ::-1]
         if effects is not None:
-            pictures = effects(pictures)
+            pictures = effects(pictures, random)
         predicted, _ = network(torch.from_numpy(pictures))
         loss = functional.smooth_l1_loss(predicted, torch.from_numpy(labels), beta=0.1)
         optimizer.zero_grad()
