@@ -117,19 +117,26 @@ def check_scene(args: argparse.Namespace) -> None:
         raise BadInputError("a scene is what cameras see: add --cameras")
     if args.scene is None and (args.block is not None or args.move_block is not None):
         raise BadInputError("the block stands on a table: add --scene table")
+    if args.move_block is not None and not args.move_block > 0.0:
+        raise BadInputError(f"expected --move-block over zero seconds, got {args.move_block:g}")
+    place_of(args.block)
 
 
 def place_of(text: str | None) -> tuple[float, float] | None:
     """The place (x, y) in [m] of ``"0.4,0.1"``, None of None."""
+    import math
+
     from sim2real.errors import BadInputError
 
     if text is None:
         return None
     try:
         x, y = map(float, text.split(","))
+        if math.isfinite(x) and math.isfinite(y):
+            return x, y
     except ValueError:
-        raise BadInputError(f"--block {text!r}: expected two numbers such as 0.4,0.1") from None
-    return x, y
+        pass
+    raise BadInputError(f"--block {text!r}: expected two numbers such as 0.4,0.1")
 
 
 def build(args: argparse.Namespace):

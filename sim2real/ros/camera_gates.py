@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import numpy as np
+
+from sim2real.cameras import CameraModel
 from sim2real.deployment.bundle import Bundle
 from sim2real.errors import BadInputError, unknown
 from sim2real.robots import RobotDescription
@@ -16,6 +20,8 @@ from sim2real.ros.pairing import Frame
 from sim2real.ros.profiles import RosProfile
 from sim2real.ros.vision.eye import Eye
 
+_OFF, _TURNED = 0.05, 5.0  # [m], [deg] by which a camera may be mounted elsewhere than it was trained
+
 
 def required_cameras(bundle: Bundle, robot: RobotDescription, profile: RosProfile, also: Iterable[str] = ()
                      ) -> dict[str, Intrinsics | None]:
@@ -25,7 +31,7 @@ def required_cameras(bundle: Bundle, robot: RobotDescription, profile: RosProfil
     description on this machine has them.
 
     Raises:
-        BadInputError: The profile has no topics for one of them.
+        BadInputError: The profile has no topics for one of them, or it is mounted elsewhere than where it was trained.
         RobotDescriptionError: Its entry in the description is wrong.
     """
     trained = {entry.get("name"): Intrinsics.parse(entry, "the bundle's manifest")
@@ -36,7 +42,23 @@ def required_cameras(bundle: Bundle, robot: RobotDescription, profile: RosProfil
             raise BadInputError(f"robot {robot.name}: {unknown('camera', name, profile.cameras)}; 'cameras' in its ros "
                                 "section says where each camera's driver publishes")
         found[name] = trained[name] if name in trained else Intrinsics.of(robot, name)
+    for entry in bundle.manifest.cameras:
+        _check_mounting(CameraModel.from_entry(entry, "the bundle's manifest"), robot)
     return found
+
+
+def _check_mounting(trained: CameraModel, robot: RobotDescription) -> None:
+    """Raise BadInputError where the description has the camera elsewhere, so that all it shows is elsewhere, too."""
+    here = CameraModel.of(robot, trained.name)
+    if here is None:
+        return
+    off = float(np.linalg.norm(np.subtract(here.position, trained.position)))
+    turned = math.degrees(2.0 * math.acos(min(1.0, abs(float(np.dot(here.quaternion, trained.quaternion))))))
+    if here.link != trained.link or off > _OFF or turned > _TURNED:
+        links = [repr(camera.link or robot.model.root) for camera in (here, trained)]
+        raise BadInputError(f"robot {robot.name}: camera {trained.name} is {100.0 * off:.0f} cm and {turned:.0f} "
+                            f"degrees off where its encoder was trained (on link {links[0]}, trained on {links[1]}); "
+                            "mount it there, or correct 'cameras'")
 
 
 def open_cameras(ros: RosContext, profile: RosProfile, required: Mapping[str, Intrinsics | None],

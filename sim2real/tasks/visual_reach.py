@@ -27,7 +27,7 @@ class VisualReach(Reach):
 
     name = "visual-reach"
     sees = ("block_x", "block_y")
-    defaults = {**Reach.defaults, "hover": 0.10, "block_z": 0.025, "area": None}
+    defaults = {**Reach.defaults, "hover": 0.12, "block_z": 0.03, "area": None}
 
     def __init__(self, robot, options=None):
         super().__init__(robot, options)

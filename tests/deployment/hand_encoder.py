@@ -70,12 +70,12 @@ def onto_plane(camera: CameraModel, z: float) -> np.ndarray:
     return np.linalg.inv(pixel_from_plane)
 
 
-def build_seeing_encoder(path, robot: RobotDescription, z: float = 0.038):
-    """The encoder of a red block on a table, through the camera ``table`` of ``robot``'s description.
+def build_seeing_encoder(path, robot: RobotDescription, z: float = 0.045):
+    """The encoder of a red block on a table, through the camera ``front`` of ``robot``'s description.
 
-    ``z``: Height in [m] of what is seen of a block of 50 mm: more of its top, which is lit, than of its front.
+    ``z``: Height in [m] of what is seen of a block of 60 mm: more of its top, which is lit, than of its front.
     """
-    camera = CameraModel.of(robot, "table")
+    camera = CameraModel.of(robot, "front")
     write_encoder(path, red_onnx(camera.height, camera.width, onto_plane(camera, z)), labels=["block_x", "block_y"],
                   unit="m", frame=robot.model.root, camera=camera.as_entry(), training={"method": "by hand"})
     return path

@@ -69,8 +69,9 @@ def test_the_running_nodes_have_exactly_that(robot, task, interface, arguments, 
     bundle = write_policy(tmp_path / "policy.s2r", robot, task)
     chosen = ["--interface", interface] if interface else []
     engine = "mujoco" if what[0].kind == "arm" else "quadrotor"
-    for verb in (("twin", robot, "--engine", engine), ("guard", "--robot", robot, *chosen),
-                 ("deploy", bundle, *chosen)):
+    cameras = [f"--require-camera={name}" for name in what[1].cameras]
+    for verb in (("twin", robot, "--engine", engine, *(["--cameras"] if cameras else [])),
+                 ("guard", "--robot", robot, *chosen), ("deploy", bundle, *chosen, *cameras)):
         processes.popen([sys.executable, "-m", "sim2real", *map(str, verb), "--domain-id", str(processes.domain),
                          *(["--ros-args", *arguments] if arguments else [])])
     namespace = "/left" if "__ns:=/left" in arguments else "/"

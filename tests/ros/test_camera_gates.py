@@ -39,10 +39,19 @@ def test_wrong_ones_are_one_line():
     with pytest.raises(BadInputError, match="robot ur5e: unknown camera 'wirst'; did you mean wrist.; 'cameras' in its "
                                             "ros section says where"):
         required_cameras(bundle(), ROBOT, PROFILE, ["wirst"])
-    with pytest.raises(BadInputError, match="unknown camera 'wrist'; known: none"):
+    with pytest.raises(BadInputError, match="unknown camera 'wrist'; known: front"):
         required_cameras(bundle(ENTRY), UR5E, RosProfile.for_robot(UR5E))
     with pytest.raises(RobotDescriptionError, match="the bundle's manifest: field 'cameras.wrist.fx': .* got -1"):
         required_cameras(bundle({**ENTRY, "fx": -1}), ROBOT, PROFILE)
+
+
+@pytest.mark.parametrize("changes, words", [
+    ({"position": [0.1, 0.0, 0.0]}, "is 10 cm and 0 degrees off where"), ({"rpy": [0.0, 0.2, 0.0]}, "0 cm and 11 deg"),
+    ({"link": "tool0"}, "on link 'base_link', trained on 'tool0'")])
+def test_a_camera_that_is_mounted_elsewhere_is_refused(changes, words):
+    required_cameras(bundle({**ENTRY, "position": [0.02, 0.0, 0.03], "rpy": [0.05, 0.0, 0.0]}), ROBOT, PROFILE)
+    with pytest.raises(BadInputError, match=words):
+        required_cameras(bundle({**ENTRY, **changes}), ROBOT, PROFILE)
 
 
 @pytest.fixture

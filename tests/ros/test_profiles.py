@@ -146,7 +146,8 @@ def test_cameras(ur5e):
     camera = profile.cameras["wrist"]
     assert (camera.image, camera.info, camera.encoding, camera.rate) == (*list(CAMERA.values())[:3], 60.0)
     assert (camera.type, camera.qos) == ("sensor_msgs/msg/Image", "reliable")
-    assert RosProfile.for_robot(ur5e).cameras == {}
+    assert list(RosProfile.for_robot(ur5e).cameras) == ["front"]
+    assert RosProfile.for_robot(load_robot("fr3")).cameras == {}
 
 
 @pytest.mark.parametrize(("field", "value", "line"), [

@@ -49,8 +49,9 @@ def test_every_encoding_decodes_to_what_was_drawn(encoding):
 
 
 def test_what_cannot_be_drawn_is_refused_in_one_line(ros):
-    with pytest.raises(BadInputError, match="robot ur5e has no cameras in its ros section"):
-        TwinCameras(ros, UR5E, "ur5e", RosProfile.for_robot(UR5E))
+    fr3 = load_robot("fr3")
+    with pytest.raises(BadInputError, match="robot fr3 has no cameras in its ros section"):
+        TwinCameras(ros, fr3, "fr3", RosProfile.for_robot(fr3))
     deep = dataclasses.replace(UR5E, ros={**UR5E.ros, "cameras": {"wrist": {**TOPICS, "encoding": "16UC1"}}})
     with pytest.raises(BadInputError, match="camera wrist: the twin sends rgb8, .*, not 16UC1"):
         TwinCameras(ros, deep, "ur5e", RosProfile.for_robot(deep))
@@ -98,8 +99,8 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     from sim2real.cli import main
 
     (tmp_path / "faults.yaml").write_text("- {at: 1 s, fault: camera_absent}\n")
-    assert main(["twin", "ur5e", "--cameras", "--engine", "mujoco"]) == 2
-    assert "robot ur5e has no cameras in its ros section" in capsys.readouterr().err
+    assert main(["twin", "fr3", "--cameras", "--engine", "mujoco"]) == 2
+    assert "robot fr3 has no cameras in its ros section" in capsys.readouterr().err
     assert main(["twin", "ur5e", "--engine", "mujoco", "--faults", str(tmp_path / "faults.yaml")]) == 2
     assert "the faults file has faults of cameras; add --cameras" in capsys.readouterr().err
     (tmp_path / "faults.yaml").write_text("- {at: 1 s, fault: camera_absent, camera: wirst}\n")

@@ -19,7 +19,7 @@ def test_a_reach_policy_serves_unchanged(task):
     assert [row for row in task.builder(1).describe()] == [row for row in reach.builder(1).describe()]
     state = RobotState.zeros(2, 6)
     state.joint_position[:] = task.robot.home
-    goal = np.array([[0.4, 0.1, 0.125], [0.3, -0.2, 0.125]])
+    goal = np.array([[0.4, 0.1, 0.15], [0.3, -0.2, 0.15]])
     context = Context(state, goal, np.zeros(2), state.joint_position, np.zeros((2, 6)), np.zeros((2, 6)))
     same = [t.builder(2).reset(np.arange(2), context) for t in (task, reach)]
     assert (same[0] == same[1]).all()
@@ -30,10 +30,10 @@ def test_a_reach_policy_serves_unchanged(task):
 
 def test_the_goal_is_above_what_is_seen(task):
     assert task.sees == ("block_x", "block_y")
-    np.testing.assert_allclose(task.goal_of({"block_x": 0.4, "block_y": 0.1}), [0.4, 0.1, 0.125])
+    np.testing.assert_allclose(task.goal_of({"block_x": 0.4, "block_y": 0.1}), [0.4, 0.1, 0.15])
     np.testing.assert_allclose(task.goal_of({"block_x": 0.4, "block_y": 0.1, "block_z": 0.2, "more": 7.0}),
-                               [0.4, 0.1, 0.3])
-    np.testing.assert_allclose(task.goal_of({"block_x": 0.28, "block_y": 0.27}), [0.28, 0.27, 0.125])  # at the edge
+                               [0.4, 0.1, 0.32])
+    np.testing.assert_allclose(task.goal_of({"block_x": 0.28, "block_y": 0.27}), [0.28, 0.27, 0.15])  # at the edge
 
 
 @pytest.mark.parametrize(("x", "y", "words"), [
@@ -50,7 +50,7 @@ def test_episodes_begin_and_end_where_the_arm_can_be(robot):
     task = make_task("visual-reach", load_robot(robot))
     u = np.random.default_rng(0).uniform(size=(50, task.goal_uniforms))
     goal = task.sample_goal(u)
-    assert goal.shape == (50, 3) and (goal[:, 2] == 0.125).all()
+    assert goal.shape == (50, 3) and (goal[:, 2] == 0.15).all()
     assert (task.area[:4:2] <= goal[:, :2]).all() and (goal[:, :2] <= task.area[1:4:2]).all()
     radius = np.hypot(*np.abs(task.area.reshape(2, 2)).max(axis=1))
     assert radius <= task.robot.goal.radius[1]  # by default the area is inside the description's goal region

@@ -3,10 +3,12 @@ import pytest
 import torch
 
 from sim2real.deployment.bundle import load_bundle
-from sim2real.errors import RunFolderError
+from sim2real.deployment.encoder import load_encoder
+from sim2real.errors import BundleError, RunFolderError
 from sim2real.training import export
 from sim2real.training.checkpoints import load_checkpoint
 from sim2real.training.config import load_run
+from tests.deployment.hand_encoder import build_encoder
 
 
 @pytest.fixture(scope="module")
@@ -59,10 +61,16 @@ def test_output_path_and_missing_runs(finished, tmp_path):
 
 
 def test_an_onnx_network_that_differs_is_refused(finished, monkeypatch, tmp_path):
-    from sim2real.errors import BundleError
 
     right = export.run_onnx
     monkeypatch.setattr(export, "run_onnx", lambda *args: right(*args) + 1e-3)
     with pytest.raises(BundleError, match="differs from the original"):
         export.export_run(finished.run, tmp_path / "x.s2r")
     assert not (tmp_path / "x.s2r").exists()
+
+
+def test_only_a_run_that_reaches_can_see(finished, tmp_path):
+    encoder = load_encoder(build_encoder(tmp_path / "encoder.s2r"))
+    with pytest.raises(BundleError, match="cannot take its goals from an encoder; one of reach can"):
+        export.export_run(finished.run, tmp_path / "b.s2r", encoder=encoder)
+    assert not (tmp_path / "b.s2r").exists()

@@ -49,7 +49,7 @@ def test_it_is_closed_until_predictions_agree_and_when_they_are_old(seen):
     assert seen.eye.judge() == ("hold", seen.eye.closed()[0]) and seen.eye.goal is None
     seen.show(0.4, 0.1, 3)
     assert seen.eye.closed() == [] and seen.eye.judge() == ("", "")
-    np.testing.assert_allclose(seen.eye.goal, [0.4, 0.1, 0.125])
+    np.testing.assert_allclose(seen.eye.goal, [0.4, 0.1, 0.15])
     seen.now += 0.2
     assert seen.eye.judge() == ("", "")
     seen.now += 0.2
@@ -74,10 +74,10 @@ def test_outside_the_region_it_holds_and_says_where(seen):
     seen.show(0.8, 0.1)
     action, why = seen.eye.judge()
     assert action == "hold" and "the block is seen at (0.8, 0.1) m, outside the area where it may stand" in why
-    np.testing.assert_allclose(seen.eye.goal, [0.4, 0.1, 0.125])  # and where the arm was to go stays
+    np.testing.assert_allclose(seen.eye.goal, [0.4, 0.1, 0.15])  # and where the arm was to go stays
     seen.show(0.45, 0.1, 3)
     assert seen.eye.judge() == ("", "")
-    np.testing.assert_allclose(seen.eye.goal, [0.45, 0.1, 0.125])
+    np.testing.assert_allclose(seen.eye.goal, [0.45, 0.1, 0.15])
 
 
 def test_the_goal_rests_while_estimates_tremble(seen):
@@ -87,7 +87,7 @@ def test_the_goal_rests_while_estimates_tremble(seen):
         seen.show(0.4 + offset, 0.1, 30)
         assert seen.eye.goal is goal
     seen.show(0.41, 0.1, 30)
-    np.testing.assert_allclose(seen.eye.goal, [0.41, 0.1, 0.125])
+    np.testing.assert_allclose(seen.eye.goal, [0.41, 0.1, 0.15])
 
 
 def test_the_log_has_every_prediction(bundle, tmp_path):
@@ -99,7 +99,7 @@ def test_the_log_has_every_prediction(bundle, tmp_path):
     rows = read_log(tmp_path / "run.mcap")["/estimate"]
     assert [row["frame"] for row in rows] == [0, 1, 2, 3, 4]
     assert rows[0]["goal"] == [None] * 3 and "in a row agree" in rows[0]["reason"]
-    assert rows[2]["estimate"] == [0.4, 0.1] and rows[2]["goal"] == [0.4, 0.1, 0.125] and rows[2]["count"] == 3
+    assert rows[2]["estimate"] == [0.4, 0.1] and rows[2]["goal"] == [0.4, 0.1, 0.15] and rows[2]["count"] == 3
     assert rows[2]["spread"] == pytest.approx(0.01) and rows[2]["reason"] == ""
     assert rows[3]["prediction"] == [None, 0.1] and rows[3]["reason"] == "its output is not finite"
     assert rows[4]["reason"] == "it is 0.40 m off the last ones" and rows[4]["goal"] == rows[2]["goal"]
