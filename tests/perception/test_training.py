@@ -44,7 +44,7 @@ def test_the_file_says_the_same_as_the_network(result, path):
     np.testing.assert_allclose(file.encoder(images), result.network.predict(images)[0], atol=1e-4)
     said = file.manifest.encoder
     assert (said.labels, said.unit, said.frame) == (["block_x", "block_y"], "m", "base_link")
-    assert (said.width, said.height, said.camera.name, said.camera.width) == (32, 24, "table", 128)
+    assert (said.width, said.height, said.camera.name, said.camera.width) == (32, 24, "front", 128)
     assert said.training["task"] == "ur5e-locate" and said.training["error_mean_m"] == result.report["error_mean_m"]
 
 
