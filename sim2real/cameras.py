@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from sim2real import rotations
-from sim2real.errors import RobotDescriptionError, unknown
+from sim2real.errors import BadInputError, RobotDescriptionError, unknown
 from sim2real.robots import RobotDescription
 from sim2real.units import quantity
 
 _DEFAULT_SIZE = 160, 120  # [pixels]
 _DEFAULT_FOV = 45.0  # [deg], vertical
 _MAX_PIXELS = 8192
+_MAX_FRAME = 4096  # [pixels] that are drawn
 _COEFFICIENTS = 5
 
 
@@ -152,6 +153,19 @@ class CameraModel:
         """The same view in another number of pixels."""
         x, y = width / self.width, height / self.height
         return replace(self, width=width, height=height, fx=x * self.fx, cx=x * self.cx, fy=y * self.fy, cy=y * self.cy)
+
+    def framed(self, height: int, width: int) -> CameraModel:
+        """The same view in another number of rows; one that is wider or narrower sees more or less at the sides.
+
+        Raises:
+            BadInputError: Not 1 to 4096 pixels.
+        """
+        if not (1 <= height <= _MAX_FRAME and 1 <= width <= _MAX_FRAME):
+            raise BadInputError(f"expected a picture of at most {(_MAX_FRAME, _MAX_FRAME)} (height, width), got "
+                                f"{(height, width)}")
+        scale = height / self.height
+        return replace(self, width=width, height=height, fx=scale * self.fx, fy=scale * self.fy, cy=scale * self.cy,
+                       cx=0.5 * width + scale * (self.cx - 0.5 * self.width))
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixels (n, 2) of points (n, 3) in the frame that the camera stands in; NaN behind the camera."""

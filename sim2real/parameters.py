@@ -42,8 +42,9 @@ class Parameter:
         distribution: "uniform" or "log_uniform".
         twin_low, twin_high: Range from which evaluation draws its twins: wider than training's.
         physical_low, physical_high: Values outside are refused.
-        role: "dynamics", "actuation", "latency", "sensing", "disturbance", "defect" or "image". Training randomizes
-            all but defects by default, disturbances as events.
+        role: "dynamics", "actuation", "latency", "sensing", "disturbance" or "defect"; of what a camera sees
+            "appearance", "light", "camera", "background", "distractor" or "image". Training randomizes all but defects
+            by default, disturbances as events.
         live: Whether simulators read the value at every step, so that it may change within an episode for free.
         engines: Engines in which it acts.
         text: What it means, in words.
@@ -128,15 +129,15 @@ class ParameterSpace:
         return cls(parameters)
 
     @classmethod
+    def for_images(cls) -> ParameterSpace:
+        """The vocabulary for the images of any camera: what ``randomization.images`` applies."""
+        return cls(Parameter(*row) for row in IMAGES())
+
+    @classmethod
     def for_scene(cls, groups: Sequence[str], num_distractors: int, num_lights: int, max_lights: int
                   ) -> ParameterSpace:
         """The vocabulary for how a scene looks: see ``sim2real.visual_vocabulary``."""
         return cls(Parameter(*row) for row in SCENE(groups, num_distractors, num_lights, max_lights))
-
-    @classmethod
-    def for_images(cls) -> ParameterSpace:
-        """The vocabulary for the images of any camera: what ``randomization.images`` applies."""
-        return cls(Parameter(*row) for row in IMAGES())
 
     def __len__(self) -> int:
         return len(self.parameters)

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 
 ENGINES = ("mujoco", "pybullet", "filament")
-_GL = ("mujoco",)
 _LIT = ("mujoco", "filament")
 # What ``texture_kind`` counts; "image" takes a picture of the scene's texture folder, or noise where there is none.
 TEXTURES = ("own", "flat", "gradient", "checker", "noise", "stripes", "image")
@@ -42,11 +41,12 @@ def _appearance(groups: Sequence[str]) -> list[tuple]:
         ("texture_kind", "1", 0, own_or_drawn, own_or_drawn, kinds,
          "0 own, 1 flat, 2 gradient, 3 checker, 4 noise, 5 stripes, 6 image from the texture folder", {}),
         ("texture_variant", "1", 0, share, share, share, "which of the textures of its kind", {}),
-        ("specular", "1", 0.3, share, share, share, "share of light that is mirrored in highlights", {}),
-        ("shininess", "1", 0.3, share, share, share, "how small highlights are", {"engines": _GL}),
+        ("specular", "1", 0.3, share, share, share, "share of light that is mirrored in highlights",
+         {"engines": _LIT}),
+        ("shininess", "1", 0.3, share, share, share, "how small highlights are", {"engines": _LIT}),
         ("reflectance", "1", 0, (0, 0), (0, 0), share,  # each mirror draws the scene once more: where asked for
-         "how much a flat surface mirrors the scene", {"engines": _GL}),
-        ("emission", "1", 0, (0, 0.3), (0, 0.4), share, "light of its own", {"engines": _GL}),
+         "how much a flat surface mirrors the scene", {"engines": _LIT}),
+        ("emission", "1", 0, (0, 0.3), (0, 0.4), share, "light of its own", {"engines": _LIT}),
     ]
     return [_row(f"{name}.{group}", unit, nominal, train, twin, physical, "appearance", f"{group}: {text}", **options)
             for name, unit, nominal, train, twin, physical, text, options in families for group in groups]
@@ -55,7 +55,7 @@ def _appearance(groups: Sequence[str]) -> list[tuple]:
 def _lights(num_lights: int, max_lights: int) -> list[tuple]:
     rows = [
         _row("light_count", "1", num_lights, (1, max_lights + 1 - 1e-6), (1, max_lights + 1 - 1e-6),
-             (0, max_lights + 1 - 1e-6), "light", "how many lamps are on", engines=_LIT),
+             (0, max_lights + 1 - 1e-6), "light", "how many lamps are on"),
         _row("ambient_scale", "1", 1, (0.5, 1.6), (0.4, 1.8), (0, 10), "light",
              "light from everywhere over the scene's", log=True),
         _row("shadow", "1", 1, (0, 2 - 1e-6), (0, 2 - 1e-6), (0, 2 - 1e-6), "light", "shadows: 0 none, 1 drawn"),
@@ -69,13 +69,16 @@ def _lights(num_lights: int, max_lights: int) -> list[tuple]:
         ("light_elevation", "rad", 0, lift, (-0.8, 0.6), (-1.5, 1.5), "raised or lowered; it stays 10 degrees over "
          "the horizon", {}),
         ("light_distance_scale", "1", 1, (0.6, 1.6), (0.5, 2), (0.05, 20), "distance from the centre over the scene's",
-         {"log": True, "engines": _LIT}),
+         {"log": True}),
         ("light_aim_x", "m", 0, *aim, "where it points, off the centre along x", {"engines": _LIT}),
         ("light_aim_y", "m", 0, *aim, "where it points, off the centre along y", {"engines": _LIT}),
         ("light_strength_scale", "1", 1, (0.4, 1.4), (0.3, 1.6), (0, 10), "strength over the scene's", {"log": True}),
         ("light_warmth", "1", 0, (-0.4, 0.4), (-0.5, 0.5), (-1, 1), "colour: -1 blue, 0 white, 1 orange", {}),
     ]
-    return rows + [_row(f"{name}.{k}", unit, nominal, train, twin, physical, "light", f"lamp {k}: {text}", **options)
+    # TinyRenderer's one lamp shines from where the first is, as bright as all
+    first_only = ("light_azimuth", "light_elevation", "light_distance_scale")
+    return rows + [_row(f"{name}.{k}", unit, nominal, train, twin, physical, "light", f"lamp {k}: {text}",
+                        **{**options, **({"engines": _LIT} if k and name in first_only else {})})
                    for name, unit, nominal, train, twin, physical, text, options in lamps for k in range(max_lights)]
 
 

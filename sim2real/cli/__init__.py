@@ -22,8 +22,10 @@ from sim2real.errors import Sim2RealError, unknown
 VERBS = {
     "list": "robots, tasks, engines, parameters and faults that there are",
     "doctor": "what works on this machine, and how to mend what does not",
+    "show": "draw randomized frames of a scene as one picture",
     "train": "train a policy in simulation, randomized by default",
     "perceive": "train an encoder that sees where a block is, on rendered images alone",
+    "adapt": "align simulated with real images: an encoder (.s2r) that sees both alike",
     "evaluate": "run a bundle or an encoder zero-shot on twins and report success, errors and failures",
     "export": "turn a training run into a policy bundle (.s2r)",
     "verify": "check a bundle's hashes, golden vectors and robot; also an encoder's",
@@ -41,7 +43,7 @@ EXTRAS = {
     "onnxruntime": "deploy", "mcap": "deploy", "matplotlib": "plots", "PIL": "plots", "cv2": "cameras",
 }
 # Verbs that need more than the one module that happened to be missing first.
-VERB_EXTRAS = {"train": "train", "perceive": "all", "export": "train", "demo": "all"}
+VERB_EXTRAS = {"train": "train", "perceive": "all", "export": "train", "demo": "all", "adapt": "train,plots,cameras"}
 _EXAMPLES = """examples:
   sim2real doctor
   sim2real train ur5e-reach --seed 1

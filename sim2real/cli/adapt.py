@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 NAME = "adapt"
-HELP = "align simulated with real images: an encoder (.s2r) from labelled renders and unlabelled photographs"
+HELP = "align simulated with real images: an encoder (.s2r) that sees both alike"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                              "source: simulation alone")
     parser.add_argument("--weight", action="append", default=[], metavar="NAME=W",
                         help="weight of an objective beside the task's loss; may be repeated")
+    parser.add_argument("--randomization", default="none", metavar="PLAN",
+                        help="of both domains' images in training: default, none (default), or a plan of image effects "
+                             "(docs/images.md)")
     parser.add_argument("--encoder", default="auto", metavar="NAME", help="lenet, small, deep or where (positions: "
                                                                           "spatial softmax); default: by image size")
     parser.add_argument("--size", metavar="WxH", help="bring all images to this size in pixels")
@@ -47,6 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Align, write and print."""
     from sim2real.adaptation.adapt import adapt
+    from sim2real.adaptation.augment import image_randomization
     from sim2real.adaptation.config import AlignConfig
     from sim2real.adaptation.labels import load_labels, load_pairs
     from sim2real.adaptation.sources import load_images
@@ -58,30 +62,31 @@ def run(args: argparse.Namespace) -> int:
     if ("pairwise" in config.objectives) != (args.pairs is not None):
         raise BadInputError("the objective pairwise and --pairs go together: expected both or none, got --method "
                             f"{args.method} {'with' if args.pairs else 'without'} --pairs")
-    size = parse_size(args.size)
+    size, augment = parse_size(args.size), image_randomization(args.randomization)
     sim, real = load_images(args.sim, size), load_images(args.real, size)
     labels = load_labels(args.labels, sim, tuple(filter(None, (args.columns or "").split(","))))
     real_labels = load_labels(args.real_labels, real, like=labels) if args.real_labels else None
     pairs = load_pairs(args.pairs, sim, real) if args.pairs else None
     with progress_bar(f"adapt {args.method}", 2 * args.epochs, enabled=not args.json) as bar:
         result = adapt(sim, labels, real, config, args.output, pairs=pairs, real_labels=real_labels, unit=args.unit,
-                       frame=args.frame, picture=args.picture, way="tsne" if args.tsne else "pca",
+                       frame=args.frame, picture=args.picture, way="tsne" if args.tsne else "pca", augment=augment,
                        progress=lambda done, total, text: bar(done, text))
     if args.json:
-        print_json(summary(args, result))
+        print_json(summary(args, result, labels.classes))
     else:
         print_report(args, result, labels.classes)
     return 0
 
 
-def summary(args: argparse.Namespace, result) -> dict:
+def summary(args: argparse.Namespace, result, classes: bool) -> dict:
     """What --json prints."""
     before, after = result.before, result.after
     return {"encoder": args.output, "method": args.method, "seed": args.seed, "epochs": args.epochs,
             "epoch": result.epoch, "probe_accuracy": after.probe_accuracy, "probe_accuracy_before":
             before.probe_accuracy, "a_distance": after.a_distance, "a_distance_before": before.a_distance,
             "sim_error": after.sim_error, "sim_error_before": before.sim_error, "real_error": after.real_error,
-            "real_error_before": before.real_error, "picture": args.picture, "seconds": round(result.seconds, 2)}
+            "real_error_before": before.real_error, "error": "share wrong" if classes else "mean distance",
+            "picture": args.picture, "seconds": round(result.seconds, 2)}
 
 
 def print_report(args: argparse.Namespace, result, classes: bool) -> None:

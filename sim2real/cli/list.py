@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 NAME = "list"
 HELP = "robots, tasks, engines and parameters that there are"
@@ -17,6 +18,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="default: robots, tasks and engines")
     parser.add_argument("--robot", metavar="R",
                         help="name, or path to a robot.yaml or .urdf: its parameters, tasks or faults")
+    parser.add_argument("--scene", choices=("table", "robot"), help="list parameters: of how the scene and its images "
+                        "look, see sim2real show (with --robot R, default ur5e)")
     parser.add_argument("--json", action="store_true",
                         help="print one JSON value: names by kind; for parameters and faults a list of rows")
     parser.add_argument("--markdown", action="store_true", help="print the page docs/parameters.md")
@@ -28,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.what == "parameters":
         return _parameters(args)
+    if args.scene:
+        raise BadInputError("--scene is for the looks of a scene; use sim2real list parameters --scene table")
     if args.what == "faults" and not args.markdown:
         return _faults(args)
     if args.markdown:
@@ -94,6 +99,8 @@ def _parameters(args: argparse.Namespace) -> int:
     if args.markdown:
         say(catalogue.markdown_page().rstrip("\n"))
         return 0
+    if args.scene:
+        return _show_parameters(_look_parameters(args.scene, args.robot or "ur5e"), args.json)
     if args.robot is None:
         rows = catalogue.catalogue()
         if args.json:
@@ -106,8 +113,23 @@ def _parameters(args: argparse.Namespace) -> int:
     from sim2real.parameters import ParameterSpace
     from sim2real.robots import load_robot
 
-    parameters = ParameterSpace.for_robot(load_robot(args.robot)).parameters
-    if args.json:
+    return _show_parameters(ParameterSpace.for_robot(load_robot(args.robot)).parameters, args.json)
+
+
+def _look_parameters(scene: str, robot: str) -> list:
+    from sim2real.parameters import ParameterSpace
+    from sim2real.robots import load_robot
+    from sim2real.simulators.scenes import make_scene
+
+    made = make_scene(scene, load_robot(robot))
+    return [*made.space.parameters, *ParameterSpace.for_images().parameters]
+
+
+def _show_parameters(parameters: Sequence, as_json: bool) -> int:
+    from sim2real.cli import catalogue
+    from sim2real.cli.output import print_json, print_table
+
+    if as_json:
         print_json([p.as_dict() for p in parameters])
     else:
         print_table(("parameter", "unit", "nominal>", "training", "twin", "drawn", "role", "meaning"),

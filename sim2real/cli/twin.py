@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         ros = stack.enter_context(RosContext(f"{robot.name.replace('-', '_')}_twin", args.ros_args, args.domain_id))
         cameras = block = None
         if args.cameras:
-            cameras = TwinCameras(ros, robot, args.robot, profile, args.ros_args, scene=args.scene or "bare",
+            cameras = TwinCameras(ros, robot, args.robot, profile, args.ros_args, scene=args.scene or "robot",
                                   painter="pybullet" if engine == "pybullet" else "mujoco")
             stack.callback(cameras.close)
         elif any(fault.acts_on == "cameras" for fault in faults):

@@ -12,7 +12,7 @@ from sim2real.evaluation.twins import SEED, TwinPlan
 from sim2real.files import atomic_path
 from sim2real.robots import RobotDescription
 from sim2real.simulators import Simulator, make_simulator
-from sim2real.simulators.layout import FIELD_OF_VIEW, overview
+from sim2real.simulators.robot_scene import overview_camera
 from sim2real.tasks import Task
 
 _GOAL, _INK = (209, 73, 62), (34, 48, 58)
@@ -70,21 +70,6 @@ def target(task: Task, goal: np.ndarray, time: np.ndarray) -> np.ndarray:
 
 
 def project(robot: RobotDescription, point: np.ndarray, size: tuple[int, int]) -> tuple[float, float]:
-    """Pixel (x, y) of a world point (3,) in the overview picture of ``size`` (height, width): a pinhole camera."""
-    eye, centre = _view(robot)
-    forward = (centre - eye) / np.linalg.norm(centre - eye)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    up = np.cross(right, forward)
-    ray = point - eye
-    focal = size[0] / 2 / np.tan(np.deg2rad(FIELD_OF_VIEW) / 2)
-    depth = ray @ forward
-    return size[1] / 2 + focal * (ray @ right) / depth, size[0] / 2 - focal * (ray @ up) / depth
-
-
-def _view(robot: RobotDescription) -> tuple[np.ndarray, np.ndarray]:
-    if robot.kind == "arm":
-        return overview(robot)
-    from sim2real.simulators.drone_scene import view
-
-    return view(robot, "overview")
+    """Pixel (x, y) of a world point (3,) in the overview picture of ``size`` (height, width)."""
+    x, y = overview_camera(robot).framed(*size).project(np.asarray(point, float)[None])[0]
+    return float(x), float(y)

@@ -1,1 +1,1 @@
-"""Seeing: networks that tell from one camera image where things are, trained on rendered images alone."""
+"""What networks learn to see: where a block is, how far a corridor goes; trained on randomized renders."""

@@ -35,8 +35,8 @@ def contact_sheet(frames: np.ndarray, labels: Sequence[str] = (), columns: int =
     """
     n, h, w, _ = check_images(frames).shape
     if n == 0 or h == 0 or w == 0 or columns < 1 or scale < 1:
-        raise BadInputError(f"expected frames, columns and scale of 1 or more, got frames {frames.shape}, {columns} and "
-                            f"{scale}")
+        raise BadInputError(f"expected frames, columns and scale of 1 or more, got frames {frames.shape}, {columns} "
+                            f"and {scale}")
     if labels and len(labels) != n:
         raise BadInputError(f"expected one label for each of {n} frames, got {len(labels)}")
     columns, text = min(columns, n), _LINE if labels else 0
@@ -56,12 +56,12 @@ def save_png(path: str | Path, picture: np.ndarray) -> None:
     Raises:
         StorageError: The file cannot be written there.
     """
-    atomic_write_bytes(path, cv2.imencode(".png", picture[:, :, ::-1])[1].tobytes())
+    atomic_write_bytes(path, cv2.imencode(".png", picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes())
 
 
 def _write(sheet: np.ndarray, text: str, left: int, bottom: int, width: int) -> None:
     wide = cv2.getTextSize(text, _FONT, _FONT_SIZE, 1)[0][0]
-    size = _FONT_SIZE * min(1.0, width / max(wide, 1))
+    size = _FONT_SIZE * min(1.0, 0.95 * width / max(wide, 1))
     cv2.putText(sheet, text, (left, bottom), _FONT, size, _INK, 1, cv2.LINE_AA)
 
 

@@ -59,15 +59,17 @@ def row_shifts(way: np.ndarray, height: int, width: int) -> list[list[tuple[int,
             the picture as a whole does not move. Runs of rows that stay are left out.
     """
     phase = (np.arange(height) - (height - 1) / 2.0) / max(height - 1, 1)
-    shifts = np.rint(way[:, None] * phase).astype(int)
-    np.clip(shifts, 1 - width, width - 1, out=shifts)  # a row is never without a pixel of its own
-    starts = np.diff(shifts, axis=1, prepend=shifts[:, :1] - 1) != 0
     runs: list[list[tuple[int, int, int]]] = [[] for _ in way]
+    moving = np.flatnonzero(np.abs(way) > 1.0)  # of less, half a pixel up and half down, no row has one
+    shifts = np.rint(way[moving, None] * phase).astype(np.int32)
+    np.clip(shifts, 1 - width, width - 1, out=shifts)  # a row is never without a pixel of its own
+    starts = np.ones(shifts.shape, bool)
+    np.not_equal(shifts[:, 1:], shifts[:, :-1], out=starts[:, 1:])
     image, top = np.nonzero(starts)
     bottom = np.append(top[1:], 0)
     bottom[bottom == 0] = height  # where the next run is another image's
     moved = shifts[image, top] != 0
-    for i, *run in zip(image[moved].tolist(), top[moved].tolist(), bottom[moved].tolist(),
+    for i, *run in zip(moving[image[moved]].tolist(), top[moved].tolist(), bottom[moved].tolist(),
                        shifts[image, top][moved].tolist(), strict=True):
         runs[i].append(tuple(run))
     return runs

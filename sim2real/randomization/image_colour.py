@@ -1,9 +1,10 @@
 """What a camera's processor does with colours: one matrix for light and colours, one table for tone.
 
-    white balance, saturation, hue    v = M sqrt(exposure gain diag(red, 1, blue)) v     (exposure unless the light had it)
+    white balance, saturation, hue    v = M sqrt(exposure gain diag(red, 1, blue)) v
     gamma, contrast                   v = 1/2 + contrast (v^gamma - 1/2)
 
-Both are clipped to [0, 1]. A processor, too, corrects colours before tone.
+Exposure and gain stand here where the light has not had them. Both lines are clipped to [0, 1]. A camera's processor,
+too, corrects colours before tone.
 """
 
 from __future__ import annotations

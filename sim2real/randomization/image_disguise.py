@@ -42,12 +42,12 @@ class RandomConvolution:
 
     def apply(self, i: int, frame: np.ndarray) -> None:
         """Change image ``i`` of the batch in place, (h, w, 3) uint8."""
-        channels = [channel.astype(np.float32) for channel in cv2.split(frame)]
+        red, green, blue = (channel.astype(np.float32) for channel in cv2.split(frame))
         mixed = []
         for kernels, offset in zip(self._kernels[i], self._offsets[i], strict=True):
-            parts = (cv2.filter2D(channel, -1, kernel, borderType=cv2.BORDER_REPLICATE)
-                     for channel, kernel in zip(channels, kernels, strict=True))
-            total = sum(parts, np.float32(offset))
+            total = cv2.filter2D(red, -1, kernels[0], delta=offset, borderType=cv2.BORDER_REPLICATE)
+            for channel, kernel in ((green, kernels[1]), (blue, kernels[2])):
+                total += cv2.filter2D(channel, -1, kernel, borderType=cv2.BORDER_REPLICATE)
             cv2.threshold(total, 0.0, 0.0, cv2.THRESH_TOZERO, total)
             mixed.append(cv2.convertScaleAbs(total))
         cv2.merge(mixed, frame)

@@ -1,13 +1,11 @@
 """What happens to light between the scene and the sensor's output: lens, shutter, photons, amplifier.
 
 Light adds up, pixel values do not: blur, vignetting and noise act on light. Pixel values v in [0, 1] and light L are
-taken as v = sqrt(L): it runs between the curves of cameras (ITU-R BT.709) and of displays (IEC 61966-2-1, sRGB). The
-square root also makes photon noise the same at every brightness (Anscombe 1948, "The transformation of Poisson, binomial
-and negative-binomial data"), so that it costs one addition:
+taken as v = sqrt(L): it runs between the curves of cameras (ITU-R BT.709) and of displays (IEC 61966-2-1, sRGB).
 
-    light    L = exposure * gain * v^2, blurred and vignetted
-    read     L += gain * read noise * z
-    photons  v = |sqrt(L) + sqrt(gain) * shot noise / 2 * z|       var(v^2) = gain * shot noise^2 * L
+    light      L = exposure gain v^2, blurred and vignetted
+    photons    L = L + shot sqrt(gain L) z = sqrt(L) (sqrt(L) + shot sqrt(gain) z)     Poisson's variance, normal shape
+    read out   L = L + gain read z
 """
 
 from __future__ import annotations
@@ -39,7 +37,6 @@ class Light:
 
     def __init__(self, values: Mapping[str, np.ndarray], draws: Draws, shape: tuple[int, int, int]):
         h, w, _ = shape
-        n = len(values["gain"])
         self._shape, self._size = shape, h * w * 3
         self._defocus = (values["defocus"] * w).tolist()
         self._kernels = line_kernels(values["motion_blur_length"] * w, values["motion_blur_angle"])
@@ -47,11 +44,9 @@ class Light:
         self._vignetting = values["vignetting"].tolist()
         # ------------------------------------------------ noise, in units of white
         gain = values["gain"]
-        self._read_from, sign = draws.places("read noise", n)
-        self._read = (sign * gain * values["gaussian_noise"]).tolist()
-        self._shot_from, sign = draws.places("shot noise", n)
-        self._shot = (sign * np.sqrt(gain) * values["shot_noise"] / 2.0).tolist()
-        self._dead_from, _ = draws.places("salt and pepper", n)
+        (self._shot_from, self._read_from, self._dead_from), (shot_sign, read_sign, _) = draws.places("noise", 3)
+        self._shot = (shot_sign * np.sqrt(gain) * values["shot_noise"]).tolist()
+        self._read = (read_sign * gain * values["gaussian_noise"]).tolist()
         self._dead = np.rint(values["salt_pepper_noise"] * h * w).astype(int).tolist()
         # ------------------------------------------------ which way
         on = {name: values[name] != 0.0 for name in (
@@ -62,8 +57,7 @@ class Light:
         self.active = self.exposed | on["rolling_shutter"] | on["salt_pepper_noise"]
         self._linear, self._exposed = linear.tolist(), self.exposed.tolist()
         # L for those in light, sqrt(L) for those that only have photon noise
-        amplitude = np.sqrt(values["exposure"] * gain).astype(np.float32)
-        tables = amplitude[:, None] * _DISPLAY
+        tables = np.sqrt(values["exposure"] * gain).astype(np.float32)[:, None] * _DISPLAY
         self._tables = np.where(linear[:, None], tables * tables, tables)
         self._normal = normal_bank(self._size) if self.exposed.any() else None
         self._uniform = uniform_bank(h * w) if any(self._dead) else None
@@ -87,14 +81,16 @@ class Light:
         if self._vignetting[i]:  # L *= 1 - loss r^2
             cv2.multiply(light, _radius_squared(self._shape), other)
             cv2.scaleAdd(other, -self._vignetting[i], light, light)
+        if self._shot[i]:
+            amplitude = cv2.sqrt(light, light) if self._linear[i] else light
+            cv2.scaleAdd(self._noise(self._shot_from[i]), self._shot[i], amplitude, other)
+            light = cv2.multiply(amplitude, other, other)
         if self._read[i]:
             cv2.scaleAdd(self._noise(self._read_from[i]), self._read[i], light, light)
+        if self._shot[i] or self._read[i]:
             cv2.threshold(light, 0.0, 0.0, cv2.THRESH_TOZERO, light)  # less light than none there is not
-        if self._linear[i]:
-            cv2.sqrt(light, light)
-        if self._shot[i]:
-            cv2.scaleAdd(self._noise(self._shot_from[i]), self._shot[i], light, light)
-        cv2.convertScaleAbs(light, frame, 255.0)  # |v|, rounded, and white where there is more
+        cv2.sqrt(light, light)
+        cv2.convertScaleAbs(light, frame, 255.0)  # rounded, and white where there is more
 
     def _noise(self, start: int) -> np.ndarray:
         return self._normal[start:start + self._size].reshape(self._shape)

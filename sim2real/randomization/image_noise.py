@@ -39,10 +39,10 @@ class Draws:
         halves = self._stream(name, ids, (size + 1) // 2).normal(self._counter[ids])
         return np.concatenate(halves, axis=1)[:, :size]
 
-    def places(self, name: str, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where the runs of ``n`` images begin in a bank, integers (n,), and their signs, (n,)."""
-        u = self.uniform(name, np.arange(n), 2)
-        return (u[:, 0] * _PLACES).astype(np.int64), np.where(u[:, 1] < 0.5, -1.0, 1.0)
+    def places(self, name: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where ``count`` runs of every image begin in a bank, integers (count, n), and their signs, (count, n)."""
+        u = self.uniform(name, np.arange(len(self._identities)), 2 * count).T
+        return (u[:count] * _PLACES).astype(np.int64), np.where(u[count:] < 0.5, -1.0, 1.0)
 
     def _stream(self, name: str, ids: np.ndarray, size: int) -> rng.Stream:
         return rng.Stream(self._seed, self._identities[ids], "image", random_column(name) + np.arange(size))
@@ -59,12 +59,12 @@ def normal_bank(size: int) -> np.ndarray:
 def uniform_bank(size: int) -> np.ndarray:
     """Uniform numbers in [0, 1), float32: see ``normal_bank``."""
     stream = rng.Stream(1, np.zeros(1), "image", np.arange(_BLOCK))
-    return _bank(size, lambda block: stream.uniform(block))
+    below_one = np.nextafter(np.float32(1), np.float32(0))  # rounding to single precision makes ones
+    return _bank(size, lambda block: np.minimum(stream.uniform(block).astype(np.float32), below_one))
 
 
 def _bank(size, draw):
     blocks = range(-(-(_PLACES + size) // _BLOCK))
     bank = np.concatenate([draw(block).ravel().astype(np.float32) for block in blocks])
-    np.minimum(bank, np.nextafter(np.float32(1), np.float32(0)), out=bank)
     bank.flags.writeable = False
     return bank

@@ -1,8 +1,9 @@
 """Image randomization: what cameras, their links and training do to images, from the image as it is each time.
 
-The order is that of the light: through the lens onto a moving sensor (defocus, motion blur, rolling shutter,
-vignetting), into photons and numbers (exposure, noise, gain, dead pixels), through the camera's processor (white
-balance, saturation, hue, gamma, contrast), over the link (resolution, JPEG). What only training does comes last.
+The order is that of the light: through the lens onto the sensor (defocus, motion blur, vignetting; the rows of a
+rolling shutter are moved before, where they are bytes), into photons and numbers (exposure, gain, noise, dead pixels),
+through the camera's processor (white balance, saturation, hue, gamma, contrast), over the link (resolution, JPEG). What
+only training does comes last.
 """
 
 from __future__ import annotations

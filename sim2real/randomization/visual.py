@@ -6,10 +6,12 @@ The looks of a frame depend on (seed, frame) and the plan alone: any frame can b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from sim2real.parameters import ParameterSpace
+from sim2real.randomization.distributions import Uniform
 from sim2real.randomization.plan import RandomizationPlan
 from sim2real.randomization.sampler import Sampler
 from sim2real.simulators.painter import Painter
@@ -32,6 +34,13 @@ def draw_frames(plan: RandomizationPlan, space: ParameterSpace, frames: np.ndarr
     frames = np.asarray(frames)
     sampler = Sampler(plan, space, len(frames), seed, identities=frames)
     return sampler.episode(np.arange(len(frames)), np.zeros(len(frames), int))
+
+
+def with_pictures(plan: RandomizationPlan, space: ParameterSpace) -> RandomizationPlan:
+    """``plan`` whose textures and backgrounds are also the pictures of the scene's folder, as often as each pattern."""
+    kinds = [term for term in plan.terms if term.parameter.startswith(("texture_kind.", "background_kind"))]
+    return plan.extended(*(replace(term, distribution=Uniform(0.0, space[term.parameter].physical_high))
+                           for term in kinds))
 
 
 class VisualRandomizer:

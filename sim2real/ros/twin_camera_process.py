@@ -30,6 +30,7 @@ from sim2real.ros.images import ENCODINGS, cv2
 from sim2real.ros.messages import set_stamp
 from sim2real.ros.profiles import RosProfile
 from sim2real.ros.sensor_sections import CameraTopic
+from sim2real.types import RobotState
 
 if TYPE_CHECKING:
     from sim2real.simulators.painter import Painter
@@ -79,11 +80,9 @@ class SimulatedCamera:
 
     def _shoot(self, painter: Painter, poses: Poses, stamp: float, now: float) -> None:
         if not (self.changes.get("frozen") and self.last is not None):
-            pixels = painter.render(self.name, poses)[0]
-            if (scale := self.changes.get("scale", 1.0)) != 1.0:
-                size = [max(1, round(scale * side)) for side in (pixels.shape[1], pixels.shape[0])]
-                pixels = cv2().resize(pixels, size, interpolation=cv2().INTER_AREA)
-            self.last = _Shot(0.0, stamp, pixels)
+            scale = self.changes.get("scale", 1.0)
+            size = max(1, round(scale * self.model.height)), max(1, round(scale * self.model.width))
+            self.last = _Shot(0.0, stamp, painter.render(self.name, poses, size=size)[0])
         self.waiting.append(replace(self.last, due=now + self.changes.get("late", 0.0)))
 
     def _publish(self, shot: _Shot) -> None:
@@ -104,9 +103,10 @@ class SimulatedCamera:
             self._infos.publish(info)
 
     def _camera_info(self, width: int, height: int) -> Any:
-        seen = self.model if self.info is None else self.info  # as its driver would be calibrated
-        fx, fy, cx, cy, d = seen.fx, seen.fy, seen.cx, seen.cy, seen.distortion
         model = "plumb_bob" if self.info is None else self.info.distortion_model
+        # as its driver would be calibrated, whatever size the images are
+        seen = self.model.resized(width, height) if self.info is None else self.info
+        fx, fy, cx, cy, d = seen.fx, seen.fy, seen.cx, seen.cy, seen.distortion
         factor = self.changes.get("focal", 1.0)
         k = [factor * fx, 0.0, cx, 0.0, factor * fy, cy, 0.0, 0.0, 1.0]
         return self._info(width=width, height=height, distortion_model=model, d=list(d) or [0.0] * 5, k=k,
@@ -154,17 +154,19 @@ class _Newest:
 def main(settings: dict[str, Any]) -> None:
     """Publish until standard input ends."""
     from sim2real.simulators.paint_pool import make_painter
-    from sim2real.simulators.robot_scenes import camera_of, robot_scene
+    from sim2real.simulators.robot_scene import robot_poses
+    from sim2real.simulators.scenes import make_scene
     from sim2real.simulators.visual_scene import Poses
 
     os.nice(5)  # the processor is the plant's first
     robot = load_robot(settings["robot"])
     profile = RosProfile.for_robot(robot)
-    cameras = {name: SimulatedCamera(name, topic, camera_of(robot, name), Intrinsics.of(robot, name))
+    scene = make_scene(settings["scene"], robot, profile.cameras)
+    cameras = {name: SimulatedCamera(name, topic, scene.camera(name), Intrinsics.of(robot, name))
                for name, topic in profile.cameras.items()}
-    scene = robot_scene(settings["scene"], robot, *(camera.model for camera in cameras.values()))
+    quick = {"shadows": "none", "samples": 0} if settings["painter"] == "mujoco" else {}  # software draws it
     with RosContext(settings["node"], settings["arguments"], settings["domain"]) as ros, \
-            make_painter(settings["painter"], scene) as painter:
+            make_painter(settings["painter"], scene, **quick) as painter:
         for camera in cameras.values():
             camera.connect(ros)
             painter.render(camera.name, Poses(1))  # what is missing is missed now
@@ -178,11 +180,11 @@ def main(settings: dict[str, Any]) -> None:
             row = newest.state
             if row is None:
                 continue
-            poses = Poses(1, places=newest.places)
-            if robot.kind == "arm":
-                poses.joints = np.array([row["joints"]])
-            else:
-                poses.base = np.array([[*row["position"], *row["quaternion"]]])
+            state = RobotState.zeros(1, robot.num_joints)
+            state.joint_position[0], state.position[0] = row["joints"], row["position"]
+            state.quaternion[0] = row["quaternion"]
+            poses = robot_poses(robot, state)
+            poses.places = newest.places
             for camera in cameras.values():
                 camera.look(painter, poses, row["stamp"], time.monotonic())
 

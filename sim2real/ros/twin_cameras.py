@@ -35,7 +35,7 @@ class TwinCameras:
         path: Its name or robot.yaml, for the other process.
         profile: Its profile.
         arguments: ROS arguments.
-        scene: What stands around the robot, one of ``simulators.robot_scenes.SCENES``.
+        scene: What stands around the robot, one of ``simulators.scenes.SCENES``.
         painter: Who draws: "mujoco" or "pybullet".
 
     Raises:
@@ -44,7 +44,7 @@ class TwinCameras:
     """
 
     def __init__(self, ros: RosContext, robot: RobotDescription, path: str, profile: RosProfile,
-                 arguments: Sequence[str] = (), *, scene: str = "bare", painter: str = "mujoco"):
+                 arguments: Sequence[str] = (), *, scene: str = "robot", painter: str = "mujoco"):
         if not profile.cameras:
             raise BadInputError(f"robot {robot.name} has no cameras in its ros section; add some, or leave --cameras "
                                 "out")

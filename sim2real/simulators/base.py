@@ -7,6 +7,7 @@ here, once, the same for all; an engine fills in the hooks ``_apply``, ``_write`
 from __future__ import annotations
 
 import abc
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from sim2real.robots import RobotDescription
 from sim2real.simulators.effects import CommandEffects
 from sim2real.simulators.sensors import make_sensors
 from sim2real.types import RobotState
+
+if TYPE_CHECKING:
+    from sim2real.simulators.painter import Painter
 
 
 class Simulator(abc.ABC):
@@ -57,6 +61,7 @@ class Simulator(abc.ABC):
         self._commands = CommandEffects(self.space, num_sims, self.command_size, seed)
         self._sensors = make_sensors(robot, self.space, num_sims, seed)
         self._truth: RobotState | None = None
+        self._painter: Painter | None = None
 
     # ------------------------------------------------------------------ protocol
     def reset(self, ids: np.ndarray | None = None, state: RobotState | None = None,
@@ -133,13 +138,36 @@ class Simulator(abc.ABC):
         """What is: for rewards, privileged observations and evaluation, never for a policy."""
         return self._truth if self._truth is not None else self._refresh()
 
-    def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
-        """Pictures (len(ids), height, width, 3) uint8 from a named camera or "overview"."""
-        raise SimulationError(f"engine {self.engine!r} cannot render; use mujoco or pybullet")
+    def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] | None = None,
+               kind: str = "color") -> np.ndarray:
+        """Frames of simulations, drawn by the engine's painter as nominal looks are.
 
-    @abc.abstractmethod
+        Args:
+            camera: One of the robot's description, "overview", or "chase" of a drone.
+            ids: Indices, None for all.
+            size: (height, width) in [pixels]; default: the camera's own.
+            kind: "color": (len(ids), height, width, 3) uint8; "depth": (len(ids), height, width) float32 in [m], inf
+                where nothing is; "segmentation": (len(ids), height, width) int32: 0 nothing, 1 the robot, 2 the floor.
+
+        Raises:
+            BadInputError: An unknown camera or kind, or an impossible size.
+            MissingDependencyError: What the engine draws with is missing.
+        """
+        from sim2real.simulators import paint_pool
+        from sim2real.simulators.robot_scene import robot_poses, robot_scene
+
+        if self.engine not in paint_pool.ENGINES:
+            raise SimulationError(f"engine {self.engine!r} cannot render; use mujoco or pybullet")
+        if self._painter is None:
+            self._painter = paint_pool.make_painter(self.engine, robot_scene(self.robot))
+        ids = self.all_ids if ids is None else np.asarray(ids)
+        return self._painter.render(camera, robot_poses(self.robot, self.true_state()[ids]), kind=kind, size=size)
+
     def close(self) -> None:
         """Free the engine; closing twice is fine."""
+        if self._painter is not None:
+            self._painter.close()
+            self._painter = None
 
     def __enter__(self) -> Simulator:
         return self

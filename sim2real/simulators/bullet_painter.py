@@ -17,11 +17,11 @@ from sim2real import rotations
 from sim2real.errors import SimulationError
 from sim2real.robot_model import Geom
 from sim2real.simulators import textures
-from sim2real.simulators.bullet_world import quiet
 from sim2real.simulators.drone_scene import looks as drone_looks
 from sim2real.simulators.looks import OWN, Looks, Views, link_poses
 from sim2real.simulators.painter import Lens, Painter
 from sim2real.simulators.quiet_bullet import pybullet
+from sim2real.simulators.quiet_output import quiet
 from sim2real.simulators.visual_scene import ROBOT, Poses, VisualScene
 
 NEAR, FAR = 0.01, 20.0  # clipping, over the scene's extent
@@ -108,8 +108,7 @@ class BulletPainter(Painter):
         shape.size, shape.color, shape.texture, shape.pose = size, (), -1, ()
 
     # ------------------------------------------------------------------ once a call
-    def _prepare(self, width: int, height: int, poses: Poses, looks: Looks) -> None:
-        self._pixels = width, height
+    def _prepare(self, poses: Poses, looks: Looks) -> None:
         links = link_poses(self.scene, poses) if self.scene.robot is not None else {}
         self._places, self._turns, self._colors, self._shown = [], [], [], []
         for shape in self._shapes:
@@ -125,13 +124,16 @@ class BulletPainter(Painter):
             self._colors.append(looks.surface(shape.group, shape.own).tolist())
             self._shown.append((shown & (shape.own[3] > 0.0)).tolist())
 
+    def _resize(self, width: int, height: int) -> None:
+        """TinyRenderer is told with each picture."""
+
     # ------------------------------------------------------------------ once a frame
     def _draw(self, i: int, poses: Poses, looks: Looks, views: Views, covers: np.ndarray, lens: Lens,
               kind: str) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
         self._set_shapes(i, poses, looks, covers)
-        view, projection = self._view(i, views), self._projection(i, views, lens, self._near)
+        view, projection = self._view(i, views), self._projection(i, lens, self._near)
         if kind == "color":
-            return self._color(i, looks, view, projection, float(views.intrinsics[i, :2].min()))
+            return self._color(i, looks, view, projection, float(lens.intrinsics[i, :2].min()))
         _, _, _, depth, bodies = self._photograph(view, projection, shadow=0)
         empty = bodies < 0
         if kind == "segmentation":
@@ -193,7 +195,7 @@ class BulletPainter(Painter):
         return near * self._far / (self._far - (self._far - near) * depth.astype(float))
 
     def _photograph(self, view: np.ndarray, projection: np.ndarray, **options):
-        width, height = self._pixels
+        width, height = self._drawn
         return pybullet.getCameraImage(
             width, height, view.T.ravel().tolist(), projection.T.ravel().tolist(), physicsClientId=self._client,
             renderer=pybullet.ER_TINY_RENDERER, **options)
@@ -227,11 +229,12 @@ class BulletPainter(Painter):
         view[:3, 3] = -axes.T @ (self._scale * (views.position[i] - self._centre))
         return view
 
-    def _projection(self, i: int, views: Views, lens: Lens, near: float) -> np.ndarray:
+    def _projection(self, i: int, lens: Lens, near: float) -> np.ndarray:
         # TinyRenderer samples a pixel at its lower left corner
-        (fx, fy), (cx, cy) = views.intrinsics[i, :2], lens.centre[i] + [-0.5, 0.5]
-        return np.array([[2.0 * fx / lens.width, 0.0, 1.0 - 2.0 * cx / lens.width, 0.0],
-                         [0.0, 2.0 * fy / lens.height, 2.0 * cy / lens.height - 1.0, 0.0],
+        fx, fy, cx, cy = lens.intrinsics[i] + [0.0, 0.0, -0.5, 0.5]
+        width, height = lens.width[i], lens.height[i]
+        return np.array([[2.0 * fx / width, 0.0, 1.0 - 2.0 * cx / width, 0.0],
+                         [0.0, 2.0 * fy / height, 2.0 * cy / height - 1.0, 0.0],
                          [0.0, 0.0, *_clipping(near, self._far)], [0.0, 0.0, -1.0, 0.0]])
 
     def close(self) -> None:

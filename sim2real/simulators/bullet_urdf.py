@@ -13,7 +13,7 @@ from sim2real.simulators.layout import floor_links, principal_axes
 
 
 def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: float = 0.0,
-              payload_position: np.ndarray | None = None, *, visual: bool = False) -> str:
+              payload_position: np.ndarray | None = None) -> str:
     """A URDF of ``robot``.
 
     Args:
@@ -21,7 +21,6 @@ def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: flo
         link_scale: Mass and inertia over nominal of ``robot.moving_links``, shape (L,).
         payload_mass: Point mass in [kg] fixed to the tool link.
         payload_position: Where it is in the tool link's frame in [m], shape (3,).
-        visual: Whether shapes are there to be seen, which makes loading slow, besides those to collide with.
     """
     scale = {link.name: s for link, s in zip(robot.moving_links, link_scale, strict=True)}
     limits, solid = {joint.name: joint.position for joint in robot.joints}, floor_links(robot)
@@ -33,7 +32,7 @@ def urdf_text(robot: RobotDescription, link_scale: np.ndarray, payload_mass: flo
             mass, com, inertia = 1.0, np.zeros(3), np.eye(3)
         if link.name == robot.tool_link and payload_mass > 0.0:
             mass, com, inertia = with_point_mass(mass, com, inertia, payload_mass, payload_position)
-        lines += _link(link, mass, com, inertia, link.name in solid, visual)
+        lines += _link(link, mass, com, inertia, link.name in solid)
     for joint in robot.model.joints:
         low, high = limits[joint.name]
         kind = "prismatic" if joint.type == "prismatic" else "revolute"
@@ -54,17 +53,13 @@ def with_point_mass(mass: float, com: np.ndarray, inertia: np.ndarray, added: fl
     return total, com + d * (added / total), inertia + reduced * (d @ d * np.eye(3) - np.outer(d, d))
 
 
-def _link(link: Link, mass: float, com: np.ndarray, inertia: np.ndarray, solid: bool,
-          visual: bool) -> list[str]:
+def _link(link: Link, mass: float, com: np.ndarray, inertia: np.ndarray, solid: bool) -> list[str]:
     lines = [f"<link name={quoteattr(link.name)}>"]
     moments, axes = principal_axes(inertia)
     xx, yy, zz = (repr(float(m)) for m in moments)
     lines += ["<inertial>", _origin(com, axes), f'<mass value="{float(mass)!r}"/>',
               f'<inertia ixx="{xx}" ixy="0" ixz="0" iyy="{yy}" iyz="0" izz="{zz}"/></inertial>']
     for geom in link.geoms:
-        if visual:
-            lines += ["<visual>", *_shape(geom), f'<material name="{_colour(geom)}">'
-                      f'<color rgba="{_text(geom.rgba)}"/></material></visual>']
         if solid and geom.collision:
             lines += ["<collision>", *_shape(geom), "</collision>"]
     return [*lines, "</link>"]
@@ -83,10 +78,6 @@ def _shape(geom: Geom) -> list[str]:
 def _origin(xyz: np.ndarray, rotation: np.ndarray) -> str:
     rpy = rotations.to_rpy(rotations.from_matrix(rotation))
     return f'<origin xyz="{_text(xyz)}" rpy="{_text(rpy)}"/>'
-
-
-def _colour(geom: Geom) -> str:
-    return "rgba_" + "_".join(f"{int(255 * c)}" for c in geom.rgba)
 
 
 def _text(numbers) -> str:

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from sim2real.errors import SimulationError
 from sim2real.robots import RobotDescription
-from sim2real.simulators.layout import FIELD_OF_VIEW, overview
 from sim2real.simulators.quiet_bullet import pybullet
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Drop what Bullet's C code writes to standard output: rounding of a unit axis is a warning to it.
-
-    Programs read JSON from there. What goes wrong in earnest raises ``pybullet.error`` all the same.
-    """
-    flush = ctypes.CDLL(None).fflush if os.name == "posix" else lambda _: None
-    flush(None)
-    kept, sink = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(sink, 1)
-        yield
-    finally:
-        flush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(sink)
+from sim2real.simulators.quiet_output import quiet
 
 
 class BulletWorld:
@@ -111,24 +88,9 @@ class BulletWorld:
         """Friction coefficients of the links, as Bullet has them."""
         return [pybullet.getDynamicsInfo(self.body, link, physicsClientId=self._client)[1] for link in self._joints]
 
-    def picture(self, size: tuple[int, int]) -> np.ndarray:
-        """What the overview camera sees, (height, width, 3) uint8, drawn by Bullet's software renderer."""
-        return photograph(self._client, *overview(self._robot), size)
-
     def close(self) -> None:
         """Disconnect; closing twice is fine."""
         if self._client >= 0:
             pybullet.disconnect(physicsClientId=self._client)
             self._folder.cleanup()
             self._client = -1
-
-
-def photograph(client: int, eye: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """What a camera at ``eye`` sees of a client's world, (height, width, 3) uint8, by Bullet's software renderer."""
-    p, (height, width) = pybullet, size
-    distance = float(np.linalg.norm(target - eye))
-    view = p.computeViewMatrix(eye.tolist(), target.tolist(), [0.0, 0.0, 1.0])
-    projection = p.computeProjectionMatrixFOV(FIELD_OF_VIEW, width / height, 0.05 * distance, 5.0 * distance)
-    pixels = p.getCameraImage(width, height, view, projection, shadow=1, lightDirection=[1.0, -0.6, 2.0],
-                              renderer=p.ER_TINY_RENDERER, flags=p.ER_NO_SEGMENTATION_MASK, physicsClientId=client)[2]
-    return np.asarray(pixels, np.uint8).reshape(height, width, 4)[:, :, :3]

@@ -1,4 +1,4 @@
-"""The MuJoCo model of a drone over a floor, and where the cameras of all engines stand.
+"""The MuJoCo model of a drone over a floor, and where cameras outside stand.
 
 Cameras: "overview" sees the region of the goals, "chase" flies with the drone without turning.
 """
@@ -10,14 +10,10 @@ from dataclasses import replace
 import mujoco
 import numpy as np
 
-from sim2real import rotations
 from sim2real.robot_model import Geom
 from sim2real.robots import RobotDescription
 from sim2real.simulators import scene
 from sim2real.simulators.drone import GRAVITY, clearance
-from sim2real.simulators.layout import FIELD_OF_VIEW
-
-CAMERAS = ("overview", "chase")
 
 
 def view(robot: RobotDescription, camera: str) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +39,6 @@ def drone_model(robot: RobotDescription) -> mujoco.MjModel:
     scene.set_options(spec, robot.control_period / round(robot.control_period / robot.substep))
     # symplectic Euler, like the other engines; for a free body the implicit ones differ in the gyroscopic term
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_EULER
-    spec.visual.quality.shadowsize = 2048
     spec.option.gravity = [0.0, 0.0, -GRAVITY]
     scene.add_floor(spec)
     spec.geom(scene.FLOOR).pos = [0.0, 0.0, -clearance(robot)]
@@ -57,23 +52,4 @@ def drone_model(robot: RobotDescription) -> mujoco.MjModel:
     for geom in link.geoms:
         seen = any(geom is other for other in drawn)
         scene.add_geom(spec, body, geom if seen else replace(geom, rgba=(0.0,) * 4), collide=geom.collision)
-    for camera in CAMERAS:
-        _add_camera(spec, robot, camera)
     return spec.compile()
-
-
-def _add_camera(spec: mujoco.MjSpec, robot: RobotDescription, name: str) -> None:
-    eye, target = view(robot, name)
-    back = (eye - target) / np.linalg.norm(eye - target)
-    right = np.cross([0.0, 0.0, 1.0], back)
-    right /= np.linalg.norm(right)
-    quat = rotations.from_matrix(np.stack([right, np.cross(back, right), back], axis=1))
-    if name == "chase":
-        spec.body(robot.model.root).add_camera(name=name, pos=eye, quat=quat, fovy=FIELD_OF_VIEW,
-                                               mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACK)
-        return
-    spec.worldbody.add_camera(name=name, pos=eye, quat=quat, fovy=FIELD_OF_VIEW)
-    spec.stat.extent, spec.stat.center = float(np.linalg.norm(eye - target)), target
-    # a low origin of the (parallel) light keeps the shadow map precise
-    spec.worldbody.add_light(pos=float(target[2]) * np.array([0.3, -0.4, 1.0]), dir=[-0.3, 0.4, -1.0], castshadow=True,
-                             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)

@@ -11,7 +11,6 @@ from sim2real.simulators import scene
 from sim2real.simulators.arm_values import ArmValues, breakaway
 from sim2real.simulators.base import Simulator
 from sim2real.simulators.delay import DelayLine
-from sim2real.simulators.mujoco_render import MujocoCameras
 from sim2real.types import RobotState
 
 _RUNAWAY = 1e6  # [rad], [rad/s] beyond which a simulation counts as unstable
@@ -47,7 +46,6 @@ class MujocoArm(Simulator):
         self._friction = np.zeros((num_sims, robot.num_joints))
         self._stiction = np.zeros(num_sims)
         self._force = slice(self.space.column("external_force_x"), self.space.column("external_force_z") + 1)
-        self._cameras = MujocoCameras(self.batch, self.model)
         self._apply(self.all_ids)
         self.reset()
 
@@ -140,12 +138,6 @@ class MujocoArm(Simulator):
     def _read(self) -> RobotState:
         return RobotState.of_joints(self.time.copy(), self._qpos[:, self._columns].copy(),
                                     self._qvel[:, self._columns].copy())
-
-    def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
-        return self._cameras.render(camera, self.all_ids if ids is None else np.asarray(ids), size)
-
-    def close(self) -> None:
-        self._cameras.close()
 
 
 def _slice(index: np.ndarray) -> np.ndarray | slice:

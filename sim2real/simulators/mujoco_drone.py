@@ -10,7 +10,6 @@ from sim2real import rotations
 from sim2real.robots import RobotDescription
 from sim2real.simulators.drone import DroneSimulator
 from sim2real.simulators.drone_scene import drone_model
-from sim2real.simulators.mujoco_render import MujocoCameras
 from sim2real.simulators.rotors import Attitude, body_properties
 from sim2real.types import RobotState
 
@@ -34,7 +33,6 @@ class MujocoDrone(DroneSimulator):
         self._attitude = Attitude(n)
         self._com, self._spin, self._turned = np.zeros((5, n)), np.zeros((5, n)), np.zeros((5, n))
         self._velocity, self._quaternion = np.zeros((3, n)), np.zeros((4, n))
-        self._cameras = MujocoCameras(self.batch, self.model)
         self._apply(self.all_ids)
         self.reset()
 
@@ -91,10 +89,3 @@ class MujocoDrone(DroneSimulator):
         state.linear_velocity[:], state.angular_velocity[:] = self._qvel[:, :3], self._qvel[:, 3:]
         return state
 
-    # ------------------------------------------------------------------ pictures, end
-    def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
-        return self._cameras.render(camera, self.all_ids if ids is None else np.asarray(ids), size)
-
-    def close(self) -> None:
-        """Free the renderer; the batch goes with the object."""
-        self._cameras.close()

@@ -6,14 +6,11 @@ the renderer from the start, so that a frame with other textures costs no more t
 
 from __future__ import annotations
 
-import ctypes
-
 import mujoco
 import numpy as np
 
-from sim2real.errors import MissingDependencyError
 from sim2real.simulators.looks import OWN, Looks, Views
-from sim2real.simulators.mujoco_render import prepare_opengl
+from sim2real.simulators.opengl import FAILURES, missing_opengl, prepare_opengl
 from sim2real.simulators.painter import Lens, Painter
 from sim2real.simulators.visual_model import FAR, NEAR, RGB, half_sizes, visual_model
 from sim2real.simulators.visual_scene import Poses, VisualScene
@@ -42,7 +39,6 @@ class MujocoPainter(Painter):
         self._shadows = shadows != "none"
         self._model, self._geoms = visual_model(scene, SHADOW_SIZES[shadows], samples, self.textures)
         self._data = mujoco.MjData(self._model)
-        self._size = (0, 0)
         self._context: mujoco.MjrContext | None = None
         self._gl = None
         self._displaced = False  # whether things are elsewhere than in the scene
@@ -56,6 +52,7 @@ class MujocoPainter(Painter):
         self._own = model.mat_rgba[self._material]
         self._own_cover = model.mat_texid[self._material, RGB]
         self._first_texture = model.ntex - len(self.textures)
+        self._texture_tables = [model.mat_texid]
         self._nominal = {name: getattr(model, name).copy() for name in
                          ("geom_pos", "geom_quat", "geom_size", "geom_rbound")}
         self._names = {geom: i for i, (geom, _, _) in enumerate(self._geoms)}
@@ -64,12 +61,8 @@ class MujocoPainter(Painter):
             [model.joint(name).qposadr[0] for name in robot.joint_names]
 
     # ------------------------------------------------------------------ once a call
-    def _prepare(self, width: int, height: int, poses: Poses, looks: Looks) -> None:
-        if self._context is None:
-            self._open(width, height)
-        self._gl.make_current()
-        if (width, height) != self._size:
-            self._resize(width, height)
+    def _prepare(self, poses: Poses, looks: Looks) -> None:
+        self._begin()
         self._colors = np.stack([looks.surface(g, own) for g, own in zip(self._group, self._own, strict=True)],
                                 axis=1) if len(self._group) else np.zeros((poses.n, 0, 3))
         shown = np.concatenate([looks.shown, np.ones((poses.n, 1), bool)], axis=1)[:, self._thing]
@@ -82,7 +75,14 @@ class MujocoPainter(Painter):
     def _kind(self, name: str) -> str:
         return next(thing.kind for thing in self.scene.things if thing.name == name)
 
-    def _open(self, width: int, height: int) -> None:
+    def _begin(self) -> None:
+        if self._context is None:
+            self._open()
+        self._gl.make_current()
+
+    def _open(self) -> None:
+        camera = self.scene.cameras[0]
+        width, height = camera.width, camera.height
         self._model.vis.global_.offwidth, self._model.vis.global_.offheight = width, height
         try:
             prepare_opengl()
@@ -91,15 +91,11 @@ class MujocoPainter(Painter):
             self._gl = gl_context.GLContext(width, height)
             self._gl.make_current()
             self._context = mujoco.MjrContext(self._model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
-        # the middle two are what PyOpenGL raises where a library of OpenGL is missing
-        except (ImportError, AttributeError, TypeError, ctypes.ArgumentError, RuntimeError,
-                mujoco.FatalError) as error:
-            raise MissingDependencyError(
-                "painting with MuJoCo needs OpenGL without a screen: install the Debian packages libegl1, "
-                "libopengl0 and libgl1-mesa-dri, and set MUJOCO_GL=egl if a display is set but dead; or paint with "
-                f"pybullet ({error})") from error
+        except FAILURES as error:
+            raise missing_opengl(error) from error
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR.value
+        self._texture_tables.append(self._context.mat_texid.reshape(-1, _ROLES))
         self._view = mujoco.MjvScene(self._model, maxgeom=self._model.ngeom + 8)
         self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
         for flag in (mujoco.mjtRndFlag.mjRND_SKYBOX, mujoco.mjtRndFlag.mjRND_HAZE, mujoco.mjtRndFlag.mjRND_FOG):
@@ -110,7 +106,7 @@ class MujocoPainter(Painter):
         if width > self._context.offWidth or height > self._context.offHeight:
             mujoco.mjr_resizeOffscreen(max(width, self._context.offWidth), max(height, self._context.offHeight),
                                        self._context)
-        self._rect, self._size = mujoco.MjrRect(0, 0, width, height), (width, height)
+        self._rect = mujoco.MjrRect(0, 0, width, height)
         self._pixels = np.empty((height, width, 3), np.uint8)
         self._depth = np.empty((height, width), np.float32)
 
@@ -118,7 +114,7 @@ class MujocoPainter(Painter):
     def _draw(self, i: int, poses: Poses, looks: Looks, views: Views, covers: np.ndarray, lens: Lens,
               kind: str) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
         self._set_poses(i, poses)
-        self._set_surfaces(i, looks, covers, solid=kind == "depth")
+        self._set_surfaces(i, looks, covers)
         self._set_lights(i, looks)
         model, data, view = self._model, self._data, self._view
         mujoco.mj_kinematics(model, data)
@@ -128,28 +124,27 @@ class MujocoPainter(Painter):
         self._set_camera(i, views, lens)
         view.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = bool(self._shadows and looks.shadow[i])
         view.flags[mujoco.mjtRndFlag.mjRND_REFLECTION.value] = bool((looks.reflectance[i] > 0.0).any())
-        if kind == "segmentation":
-            return self._segmentation()
+        if kind != "color":
+            return self._geometry(kind)
         mujoco.mjr_render(self._rect, view, self._context)
-        color = kind == "color"
-        mujoco.mjr_readPixels(self._pixels if color else None, self._depth, self._rect, self._context)
-        empty = self._depth[::-1] <= 0.0  # reversed depth: zero is as far as it goes
-        if color:
-            return self._pixels[::-1], empty
-        near, far = NEAR * model.stat.extent, FAR * model.stat.extent
-        z = self._depth[::-1].astype(float)
-        return np.where(empty, np.inf, near * far / (near + z * (far - near))).astype(np.float32)
+        mujoco.mjr_readPixels(self._pixels, self._depth, self._rect, self._context)
+        return self._pixels[::-1], self._depth[::-1] <= 0.0  # reversed depth: zero is as far as it goes
 
-    def _segmentation(self) -> np.ndarray:
+    def _geometry(self, kind: str) -> np.ndarray:
+        """What is drawn in colours that are numbers: without smooth edges, whose depth would be one in between."""
         flags = self._view.flags
         for flag in (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR):
             flags[flag.value] = 1
         try:
             mujoco.mjr_render(self._rect, self._view, self._context)
-            mujoco.mjr_readPixels(self._pixels, None, self._rect, self._context)
+            mujoco.mjr_readPixels(self._pixels, self._depth, self._rect, self._context)
         finally:
             for flag in (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR):
                 flags[flag.value] = 0
+        if kind == "depth":
+            near, far = NEAR * self._model.stat.extent, FAR * self._model.stat.extent
+            z = self._depth[::-1].astype(float)
+            return np.where(z > 0.0, near * far / (near + z * (far - near)), np.inf).astype(np.float32)
         number = self._pixels[::-1].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         groups = np.zeros(self._view.ngeom + 1, np.int32)
         for geom in self._view.geoms[:self._view.ngeom]:
@@ -174,11 +169,9 @@ class MujocoPainter(Painter):
                 model.geom_size[k] = sizes[i]
                 model.geom_rbound[k] = np.linalg.norm(sizes[i]) + np.max(sizes[i])
 
-    def _set_surfaces(self, i: int, looks: Looks, covers: np.ndarray, *, solid: bool) -> None:
-        """``solid``: nothing is transparent, since what is leaves no depth."""
+    def _set_surfaces(self, i: int, looks: Looks, covers: np.ndarray) -> None:
         model, group, material = self._model, self._group, self._material
-        model.mat_rgba[material, :3] = self._colors[i]
-        model.mat_rgba[material, 3] = np.ceil(self._alpha[i]) if solid else self._alpha[i]
+        model.mat_rgba[material, :3], model.mat_rgba[material, 3] = self._colors[i], self._alpha[i]
         # hidden things keep no shadow either
         model.geom_rgba[:, 3] = np.where(self._alpha[i] > 0.0, 1.0, 0.0)
         model.geom_rgba[:, :3] = _DEFAULT_COLOR
@@ -189,7 +182,7 @@ class MujocoPainter(Painter):
         drawn = np.where(cover >= 0, self._first_texture + cover, -1)
         drawn = np.where(looks.kind[i, group] == OWN, self._own_cover, drawn)
         # the scene's geoms take the model's, the renderer its own table's
-        for table in (model.mat_texid, self._context.mat_texid.reshape(-1, _ROLES)):
+        for table in self._texture_tables:
             table[material, RGB] = drawn
 
     def _set_lights(self, i: int, looks: Looks) -> None:
@@ -201,15 +194,15 @@ class MujocoPainter(Painter):
         model.light_active[:] = looks.light_on[i]
 
     def _set_camera(self, i: int, views: Views, lens: Lens) -> None:
-        fx, fy = views.intrinsics[i, :2]
-        (cx, cy), near = lens.centre[i], NEAR * self._model.stat.extent
+        fx, fy, cx, cy = lens.intrinsics[i].tolist()
+        width, height, near = lens.width[i], lens.height[i], NEAR * self._model.stat.extent
         axes = views.axes[i]
         for camera in self._view.camera[:2]:
             camera.pos[:], camera.forward[:], camera.up[:] = views.position[i], axes[:, 2], -axes[:, 1]
             camera.frustum_near, camera.frustum_far = near, FAR * self._model.stat.extent
-            camera.frustum_center = near * (0.5 * lens.width - cx) / fx
-            camera.frustum_width = near * 0.5 * lens.width / fx
-            camera.frustum_bottom, camera.frustum_top = -near * (lens.height - cy) / fy, near * cy / fy
+            camera.frustum_center = near * (0.5 * width - cx) / fx
+            camera.frustum_width = near * 0.5 * width / fx
+            camera.frustum_bottom, camera.frustum_top = -near * (height - cy) / fy, near * cy / fy
 
     def close(self) -> None:
         if self._context is not None:
@@ -217,4 +210,4 @@ class MujocoPainter(Painter):
             self._context.free()
             self._gl.free()
             self._context = self._gl = None
-            self._size = (0, 0)
+            self._drawn = (0, 0)

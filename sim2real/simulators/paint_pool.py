@@ -20,6 +20,7 @@ from sim2real.simulators.visual_scene import Poses, VisualScene
 ENGINES = ("mujoco", "pybullet", "filament")
 _CHUNK = 64  # frames that a worker draws at once
 _START_SECONDS = 120.0
+_ENDED = "a painter's process ended; draw with one painter to see why"
 
 
 def make_painter(engine: str, scene: VisualScene, **options: Any):
@@ -77,6 +78,8 @@ class PaintPool:
     def render(self, camera: str, poses: Poses, values: np.ndarray | None = None,
                progress: Callable[[int], object] | None = None) -> np.ndarray:
         """Color frames (n, height, width, 3) uint8: see ``Painter.render``."""
+        if not self._pipes:
+            raise SimulationError("these painters are closed, or one of them failed; make another pool")
         poses.check(self.scene)
         model = self.scene.camera(camera)
         shape = (poses.n, model.height, model.width, 3)
@@ -90,7 +93,7 @@ class PaintPool:
                     if todo and pipe not in busy:
                         part = todo.pop()
                         few = values if values is None or len(values) == 1 else values[part]
-                        pipe.send((memory.name, shape, part, camera, part_of(poses, part), few))
+                        self._send(pipe, (memory.name, shape, part, camera, part_of(poses, part), few))
                         busy[pipe] = part.stop - part.start
                 for pipe in multiprocessing.connection.wait(list(busy)):
                     self._answer(pipe)
@@ -102,11 +105,18 @@ class PaintPool:
             memory.close()
             memory.unlink()
 
+    def _send(self, pipe: Any, task: tuple) -> None:
+        try:
+            pipe.send(task)
+        except OSError as error:
+            self.close()
+            raise SimulationError(_ENDED) from error
+
     def _answer(self, pipe: Any) -> None:
         try:
             error = pipe.recv() if pipe.poll(_START_SECONDS) else SimulationError("a painter does not answer")
         except EOFError:
-            error = SimulationError("a painter's process ended; draw with one painter to see why")
+            error = SimulationError(_ENDED)
         if error is not None:
             self.close()
             raise error

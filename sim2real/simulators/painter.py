@@ -18,7 +18,11 @@ from sim2real.simulators.looks import FLAT, Looks, Views, place_distractors, tex
 from sim2real.simulators.visual_scene import Poses, VisualScene
 
 KINDS = ("color", "depth", "segmentation")
-_ROUNDS = 6  # of the fixed point that undoes distortion; exact to 0.01 pixels for what lenses do
+_EXACT = 1e-4  # share of the distortion that may be left where it is undone
+_MOST_ROUNDS = 16
+_FINER = 2  # what is not mixed is taken from the nearest pixel: from smaller ones
+_WIDE = np.float32(3.0)  # of the picture: where such a sight ends
+_SPARED = 1.15  # of the picture's size: so much more is drawn with no more pixels
 _MOST_MARGIN = 1.0  # of the picture's size, drawn on each side for a lens that sees more than a pinhole
 
 
@@ -43,9 +47,10 @@ class Painter(abc.ABC):
         found = textures.pictures(scene.texture_folder) if scene.texture_folder is not None else drawn[:0]
         self.textures = np.concatenate([drawn, found])
         self.num_pictures = len(found)
+        self._drawn = (0, 0)  # the pixels of the last frame
 
     def render(self, camera: str, poses: Poses, values: np.ndarray | None = None, kind: str = "color",
-               progress: Callable[[int], object] | None = None) -> np.ndarray:
+               progress: Callable[[int], object] | None = None, *, size: tuple[int, int] | None = None) -> np.ndarray:
         """Frames of a camera.
 
         Args:
@@ -56,25 +61,31 @@ class Painter(abc.ABC):
                 float32, inf where nothing is; "segmentation": (n, height, width) int32, 0 where nothing is, else one
                 plus the index in ``scene.groups``.
             progress: Called with the number of frames that are done.
+            size: (height, width) in [pixels] of the frames, see ``CameraModel.framed``; default: the camera's.
 
         Raises:
-            BadInputError: An unknown camera or kind, or shapes that do not fit.
+            BadInputError: An unknown camera or kind, an impossible size, or shapes that do not fit.
             ParameterError: Values of another shape.
         """
         if kind not in KINDS:
             raise BadInputError(unknown("kind", kind, KINDS))
         model = self.scene.camera(camera)
+        if size is not None:
+            model = model.framed(*size)
         poses.check(self.scene)
         values = self._values(poses.n, values)
         poses = place_distractors(self.scene, poses, values)
         looks, views = Looks.of(self.scene, values), Views.of(self.scene, model, poses, values)
         covers = texture_index(looks.kind, looks.variant, self.num_pictures)
-        lens = Lens(model, views)
-        self._prepare(lens.width, lens.height, poses, looks)
+        lens = Lens(model, views, 1 if kind == "color" else _FINER)
+        self._prepare(poses, looks)
         shape = (poses.n, model.height, model.width)
         out = np.empty(shape + (3,) if kind == "color" else shape,
                        {"color": np.uint8, "depth": np.float32, "segmentation": np.int32}[kind])
-        for i in range(poses.n):
+        for i, drawn in enumerate(zip(lens.width.tolist(), lens.height.tolist(), strict=True)):
+            if drawn != self._drawn:
+                self._resize(*drawn)
+                self._drawn = drawn
             picture = self._draw(i, poses, looks, views, covers, lens, kind)
             if kind == "color":
                 pixels, empty = picture
@@ -108,7 +119,11 @@ class Painter(abc.ABC):
         return np.where(empty[..., None], behind, pixels)
 
     @abc.abstractmethod
-    def _prepare(self, width: int, height: int, poses: Poses, looks: Looks) -> None:
+    def _prepare(self, poses: Poses, looks: Looks) -> None:
+        """Get ready for frames of these."""
+
+    @abc.abstractmethod
+    def _resize(self, width: int, height: int) -> None:
         """Get ready for frames of that many pixels."""
 
     @abc.abstractmethod
@@ -131,37 +146,45 @@ class Painter(abc.ABC):
 
 
 class Lens:
-    """From a pinhole's pictures to those of a lens: pictures are drawn with a margin and bent.
+    """From a pinhole's pictures to those of a lens: what the lens sees is drawn by a pinhole, and bent.
+
+    The pinhole's picture has as many pixels as the lens's, unless that sees much more. It depends on the frame alone.
 
     Attributes:
-        width, height: Pixels that a pinhole's picture needs.
-        centre: Its principal points, (n, 2).
+        width, height: Pixels of the pinholes' pictures, (n,).
+        intrinsics: Of the pinholes in [pixels], (n, 4): fx, fy, cx, cy.
     """
 
-    def __init__(self, camera: CameraModel, views: Views):
-        self._camera, self._views = camera, views
+    def __init__(self, camera: CameraModel, views: Views, finer: int = 1):
+        """``finer``: times so many pixels along a side are drawn where they are bent."""
+        self._camera, n = camera, len(views.intrinsics)
         self._bent = views.distortion.any(axis=1)
-        left = top = 0
+        self.width, self.height = np.full(n, camera.width), np.full(n, camera.height)
+        self.intrinsics = views.intrinsics.copy()
         if self._bent.any():
             self._ideal = _ideal_pixels(camera, views)  # (n, height, width, 2)
-            x, y = self._ideal[..., 0], self._ideal[..., 1]
-            most = np.array([camera.width, camera.height]) * _MOST_MARGIN
-            left = int(np.clip(np.ceil(max(-x.min(), x.max() - camera.width, 0.0)), 0, most[0]))
-            top = int(np.clip(np.ceil(max(-y.min(), y.max() - camera.height, 0.0)), 0, most[1]))
-        self._left, self._top = left, top
-        self.width, self.height = camera.width + 2 * left, camera.height + 2 * top
-        self.centre = views.intrinsics[:, 2:] + [left, top]
+            size = np.array([camera.width, camera.height])
+            first = np.maximum(self._ideal.min(axis=(1, 2)) - 0.5, -_MOST_MARGIN * size)
+            last = np.minimum(self._ideal.max(axis=(1, 2)) + 0.5, (1.0 + _MOST_MARGIN) * size)
+            span = last - first
+            pixels = finer * np.where(span > _SPARED * size, np.ceil(span).astype(int), size)
+            pixels = np.where(self._bent[:, None], pixels, size)
+            self.width, self.height = pixels.T
+            self._first, self._scale = first, pixels / span
+            bent, scale = self._bent, self._scale[self._bent]
+            self.intrinsics[bent, :2] *= scale
+            self.intrinsics[bent, 2:] = (views.intrinsics[bent, 2:] - first[bent]) * scale
 
     def bend(self, i: int, picture: np.ndarray, *, nearest: bool) -> np.ndarray:
         """What the lens makes of the pinhole's frame ``i``."""
-        height, width = self._camera.height, self._camera.width
         if not self._bent[i]:
-            return picture[self._top:self._top + height, self._left:self._left + width]
+            return picture
         try:
             import cv2
         except ImportError as error:
             raise MissingDependencyError("lens distortion needs OpenCV: pip install 'sim2real[cameras]'") from error
-        at = (self._ideal[i] + [self._left - 0.5, self._top - 0.5]).astype(np.float32)  # OpenCV counts from centres
+        # OpenCV counts from pixels' centres
+        at = ((self._ideal[i] - self._first[i]) * self._scale[i] - 0.5).astype(np.float32)
         how = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
         if picture.dtype == np.int32:
             return cv2.remap(picture.astype(np.int16), at, None, how, borderMode=cv2.BORDER_REPLICATE)
@@ -173,15 +196,34 @@ def _ideal_pixels(camera: CameraModel, views: Views) -> np.ndarray:
 
     x = (x' - tangential(x)) / radial(x) is iterated from x', as OpenCV's undistortPoints does.
     """
-    fx, fy, cx, cy = (views.intrinsics[:, k, None, None].astype(np.float32) for k in range(4))
+    out = np.empty((len(views.intrinsics), camera.height, camera.width, 2), np.float32)
     v, u = np.mgrid[0:camera.height, 0:camera.width].astype(np.float32) + np.float32(0.5)
-    x1, y1 = (u - cx) / fx, (v - cy) / fy
-    coefficients = tuple(views.distortion[:, k, None, None].astype(np.float32) for k in range(5))
-    x, y = x1.copy(), y1.copy()
-    for _ in range(_ROUNDS):
-        there_x, there_y = distort(x, y, coefficients)
-        x, y = x + (x1 - there_x), y + (y1 - there_y)
-    return np.stack([fx * x + cx, fy * y + cy], axis=-1)
+    all_rounds = _rounds(camera, views)
+    for rounds in np.unique(all_rounds):
+        rows = np.flatnonzero(all_rounds == rounds)
+        fx, fy, cx, cy = (views.intrinsics[rows, k, None, None].astype(np.float32) for k in range(4))
+        coefficients = tuple(views.distortion[rows, k, None, None].astype(np.float32) for k in range(5))
+        x1, y1 = (u - cx) / fx, (v - cy) / fy
+        x, y = x1, y1
+        for _ in range(rounds):
+            there_x, there_y = distort(x, y, coefficients)
+            x, y = x + (x1 - there_x), y + (y1 - there_y)
+            if rounds == _MOST_ROUNDS:  # a lens that sees round corners has no inverse there; this stays bounded
+                x, y = (np.clip(z, _WIDE * z1.min((1, 2), keepdims=True), _WIDE * z1.max((1, 2), keepdims=True))
+                        for z, z1 in ((x, x1), (y, y1)))
+        out[rows, ..., 0], out[rows, ..., 1] = fx * x + cx, fy * y + cy
+    return out
+
+
+def _rounds(camera: CameraModel, views: Views) -> np.ndarray:
+    """How often to iterate, (n,): each time the error falls at least by the distortion's slope in a corner."""
+    fx, fy, cx, cy = views.intrinsics.T
+    x, y = np.maximum(cx, camera.width - cx) / fx, np.maximum(cy, camera.height - cy) / fy
+    r2 = x * x + y * y
+    k1, k2, p1, p2, k3 = np.abs(views.distortion).T
+    slope = r2 * (3.0 * k1 + r2 * (5.0 * k2 + r2 * 7.0 * k3)) + 6.0 * np.sqrt(r2) * (p1 + p2)
+    needed = np.ceil(np.log(_EXACT) / np.log(np.clip(slope, _EXACT, 0.9)))
+    return np.where(slope > 0.0, np.clip(needed, 1, _MOST_ROUNDS), 0).astype(int)
 
 
 def stretched(texture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim2real.errors import BadInputError, SimulationError, unknown
+from sim2real.errors import SimulationError
 from sim2real.kinematics import Chain
 from sim2real.robots import RobotDescription
 from sim2real.simulators.arm_values import ArmValues, breakaway
@@ -47,7 +47,6 @@ class PyBulletArm(Simulator):
         self._damping, self._friction, self._armature, self._kp, self._kd, self._effort = (
             np.zeros((n, count)) for _ in range(6))
         self._follow, self._stiction = np.zeros((n, 1)), np.zeros(n)
-        self._studio: BulletWorld | None = None
         self._worlds: list[BulletWorld] = []
         try:
             for _ in range(n):
@@ -171,20 +170,7 @@ class PyBulletArm(Simulator):
         self._reset_actuators(ids, self.rest_command(last))
         self.unstable[ids] = True
 
-    # ------------------------------------------------------------------ pictures, end
-    def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
-        if camera != "overview":
-            raise BadInputError(unknown("camera", camera, ["overview"]))
-        if self._studio is None:  # a world of its own, since shapes to be seen make the others slow to load
-            self._studio = BulletWorld(self.robot, self._h)
-            urdf = urdf_text(self.robot, np.ones(len(self.robot.moving_links)), visual=True)
-            self._studio.load(urdf, np.zeros(3), 0.0)
-        pictures = []
-        for i in self.all_ids if ids is None else ids:
-            self._studio.write(self._q[i], self._v[i])
-            pictures.append(self._studio.picture(size))
-        return np.stack(pictures)
-
     def close(self) -> None:
-        for world in [*self._worlds, *([self._studio] if self._studio else [])]:
+        super().close()
+        for world in self._worlds:
             world.close()

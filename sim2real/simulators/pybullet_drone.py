@@ -9,12 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from sim2real import rotations
-from sim2real.errors import BadInputError, SimulationError, unknown
+from sim2real.errors import SimulationError
 from sim2real.robot_model import Geom
 from sim2real.robots import RobotDescription
-from sim2real.simulators.bullet_world import photograph
 from sim2real.simulators.drone import GRAVITY, DroneSimulator, clearance
-from sim2real.simulators.drone_scene import CAMERAS, looks, view
 from sim2real.simulators.quiet_bullet import pybullet
 from sim2real.simulators.rotors import body_properties
 from sim2real.types import RobotState
@@ -35,8 +33,8 @@ class BulletDrone:
             raise SimulationError("PyBullet gives no more physics clients (its limit is 1024); use fewer simulations")
         self.body = -1
 
-    def load(self, mass: float, com: np.ndarray, inertia: np.ndarray, friction: float, *, drawn: bool = False) -> None:
-        """Start anew with a drone of these properties, (3,) each; ``drawn`` gives it its looks."""
+    def load(self, mass: float, com: np.ndarray, inertia: np.ndarray, friction: float) -> None:
+        """Start anew with a drone of these properties, (3,) each."""
         p, client = pybullet, self._client
         p.resetSimulation(physicsClientId=client)
         p.setPhysicsEngineParameter(fixedTimeStep=self._step, numSubSteps=0, deterministicOverlappingPairs=1,
@@ -47,9 +45,8 @@ class BulletDrone:
         # Bullet multiplies the coefficients of two surfaces
         p.changeDynamics(floor, -1, lateralFriction=1.0, restitution=0.0, physicsClientId=client)
         geoms = self._robot.model.link(self._robot.model.root).geoms
-        solid = _shapes([g for g in geoms if g.collision], com, "collision", client)
-        visible = _shapes(looks(self._robot), com, "visual", client) if drawn else -1
-        self.body = p.createMultiBody(float(mass), solid, visible, physicsClientId=client)
+        solid = _shapes([g for g in geoms if g.collision], com, client)
+        self.body = p.createMultiBody(float(mass), solid, physicsClientId=client)
         p.changeDynamics(self.body, -1, localInertiaDiagonal=inertia.tolist(), linearDamping=0.0, angularDamping=0.0,
                          restitution=0.0, rollingFriction=0.0, spinningFriction=0.0, lateralFriction=float(friction),
                          maxJointVelocity=_ANY_SPEED, physicsClientId=client)
@@ -76,10 +73,6 @@ class BulletDrone:
         motion = pybullet.getBaseVelocity(self.body, physicsClientId=self._client)
         return (*pose[0], *pose[1], *motion[0], *motion[1])
 
-    def picture(self, eye: np.ndarray, target: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """What a camera sees, (height, width, 3) uint8, drawn by Bullet's software renderer."""
-        return photograph(self._client, eye, target, size)
-
     def close(self) -> None:
         """Disconnect; closing twice is fine."""
         if self._client >= 0:
@@ -97,7 +90,6 @@ class PyBulletDrone(DroneSimulator):
         self._rows = np.zeros((num_sims, 13))  # as Bullet gives them, of the centre of mass
         self._rows[:, 6] = 1.0
         self._com = np.zeros((num_sims, 3))
-        self._studio: BulletDrone | None = None
         self._worlds: list[BulletDrone] = []
         try:
             for _ in range(num_sims):
@@ -157,39 +149,22 @@ class PyBulletDrone(DroneSimulator):
         state.quaternion[:], state.angular_velocity[:] = quaternion, rates
         return state
 
-    # ------------------------------------------------------------------ pictures, end
-    def render(self, camera: str, ids: np.ndarray | None = None, size: tuple[int, int] = (240, 320)) -> np.ndarray:
-        if camera not in CAMERAS:
-            raise BadInputError(unknown("camera", camera, CAMERAS))
-        if self._studio is None:  # a world of its own, since shapes to be seen make the others slow to load
-            self._studio = BulletDrone(self.robot, self.substep)
-            self._studio.load(1.0, np.zeros(3), np.ones(3), 0.0, drawn=True)
-        truth, pictures = self.true_state(), []
-        eye, target = view(self.robot, camera)
-        for i in self.all_ids if ids is None else ids:
-            place = truth.position[i]
-            self._studio.write(place, truth.quaternion[i, [1, 2, 3, 0]], np.zeros(3), np.zeros(3))
-            offset = place if camera == "chase" else np.zeros(3)
-            pictures.append(self._studio.picture(eye + offset, target + offset, size))
-        return np.stack(pictures)
-
     def close(self) -> None:
         """Disconnect all worlds; closing twice is fine."""
-        for world in [*self._worlds, *([self._studio] if self._studio else [])]:
+        super().close()
+        for world in self._worlds:
             world.close()
 
 
-def _shapes(geoms: list[Geom], com: np.ndarray, what: str, client: int) -> int:
-    """A Bullet collision or visual shape of ``geoms``, their frame moved to the centre of mass; -1 for none."""
+def _shapes(geoms: list[Geom], com: np.ndarray, client: int) -> int:
+    """A Bullet collision shape of ``geoms``, their frame moved to the centre of mass; -1 for none."""
     if not geoms:
         return -1
-    options: dict = {"shapeTypes": [_SHAPES[g.kind] for g in geoms],
-                     "radii": [0.0 if g.kind == "box" else float(g.size[0]) for g in geoms],
-                     "halfExtents": [[0.5 * float(s) for s in g.size] if g.kind == "box" else [0.0] * 3 for g in geoms],
-                     "lengths": [float(g.size[1]) if g.kind in ("cylinder", "capsule") else 0.0 for g in geoms],
-                     f"{what}FramePositions": [(g.xyz - com).tolist() for g in geoms],
-                     f"{what}FrameOrientations": [rotations.from_matrix(g.rotation)[[1, 2, 3, 0]].tolist()
-                                                  for g in geoms], "physicsClientId": client}
-    if what == "collision":
-        return pybullet.createCollisionShapeArray(**options)
-    return pybullet.createVisualShapeArray(**options, rgbaColors=[list(g.rgba) for g in geoms])
+    return pybullet.createCollisionShapeArray(
+        shapeTypes=[_SHAPES[g.kind] for g in geoms],
+        radii=[0.0 if g.kind == "box" else float(g.size[0]) for g in geoms],
+        halfExtents=[[0.5 * float(s) for s in g.size] if g.kind == "box" else [0.0] * 3 for g in geoms],
+        lengths=[float(g.size[1]) if g.kind in ("cylinder", "capsule") else 0.0 for g in geoms],
+        collisionFramePositions=[(g.xyz - com).tolist() for g in geoms],
+        collisionFrameOrientations=[rotations.from_matrix(g.rotation)[[1, 2, 3, 0]].tolist() for g in geoms],
+        physicsClientId=client)

@@ -46,9 +46,6 @@ class Quadrotor(DroneSimulator):
         self._apply(self.all_ids)
         self.reset()
 
-    def close(self) -> None:
-        """Nothing to free."""
-
     # ------------------------------------------------------------------ hooks
     def _apply(self, ids: np.ndarray) -> None:
         values = self.values[ids]

@@ -6,16 +6,14 @@ Contacts are those of the robot with the floor only; links never collide with ea
 from __future__ import annotations
 
 import mujoco
-import numpy as np
 
 from sim2real import rotations
 from sim2real.robot_model import Geom, Link
 from sim2real.robots import RobotDescription
-from sim2real.simulators.layout import BACKGROUND, FIELD_OF_VIEW, floor_links, overview, principal_axes
+from sim2real.simulators.layout import BACKGROUND, floor_links, principal_axes
 
 # names of a user's links cannot contain these
 FLOOR, PAYLOAD, TOOL = "s2r/floor", "s2r/payload", "s2r/tool"
-OVERVIEW = "overview"
 _SHAPES = {"box": mujoco.mjtGeom.mjGEOM_BOX, "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
            "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER, "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE}
 # a friction constraint as stiff as the step allows, so that a joint that sticks does not creep
@@ -29,7 +27,6 @@ def arm_model(robot: RobotDescription) -> mujoco.MjModel:
     substep = robot.control_period / round(robot.control_period / robot.substep)
     set_options(spec, substep)
     add_floor(spec)
-    add_overview(spec, robot)
     bodies = _add_links(spec, robot)
     tool = bodies[robot.tool_link]
     quat = rotations.from_matrix(robot.tool_rotation)
@@ -51,36 +48,18 @@ def arm_model(robot: RobotDescription) -> mujoco.MjModel:
 
 
 def set_options(spec: mujoco.MjSpec, substep: float) -> None:
-    """Integrator, solver and quality of rendering."""
+    """Integrator and solver."""
     spec.compiler.degree = False
     spec.option.timestep = substep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
     spec.option.solver = mujoco.mjtSolver.mjSOL_PGS
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET.value | mujoco.mjtDisableBit.mjDSBL_ISLAND.value
-    spec.visual.quality.shadowsize = 512
-    spec.visual.quality.offsamples = 4
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
 
 
 def add_floor(spec: mujoco.MjSpec) -> None:
     """A plane at z = 0; what collides with it are the pairs of ``add_geom``."""
     spec.worldbody.add_geom(name=FLOOR, type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 0.05], contype=0, conaffinity=0,
                             rgba=BACKGROUND)
-
-
-def add_overview(spec: mujoco.MjSpec, robot: RobotDescription) -> None:
-    """A light and the camera "overview", which sees the whole workspace."""
-    eye, target = overview(robot)
-    forward = (target - eye) / np.linalg.norm(target - eye)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    axes = np.stack([right, np.cross(right, forward), -forward], axis=1)
-    spec.worldbody.add_camera(name=OVERVIEW, pos=eye, quat=rotations.from_matrix(axes), fovy=FIELD_OF_VIEW)
-    # the extent sizes the shadow map: the workspace and not the endless floor
-    spec.stat.extent, spec.stat.center = float(np.linalg.norm(eye - target)), target
-    height = 3.0 * float(eye[2])
-    spec.worldbody.add_light(pos=[0.3 * height, -0.4 * height, height], dir=[-0.3, 0.4, -1.0], castshadow=True,
-                             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL)
 
 
 def add_inertia(body, link: Link) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from sim2real.cameras import CameraModel
 from sim2real.errors import BadInputError
 from sim2real.robots import RobotDescription
-from sim2real.simulators.layout import FIELD_OF_VIEW, overview
+from sim2real.simulators.layout import FIELD_OF_VIEW
+from sim2real.simulators.robot_scene import cameras_of
 from sim2real.simulators.visual_scene import Light, Thing, VisualScene
 
 BLOCK = "block"
@@ -76,9 +77,8 @@ def _default_cameras(robot: RobotDescription | None) -> tuple[CameraModel, ...]:
     """Those of the description and, where it has none of these names, "front" and "overview"."""
     if robot is None:
         return (front_camera(None),)
-    described = [CameraModel.of(robot, entry["name"]) for entry in robot.cameras]
-    ours = [front_camera(robot), CameraModel.looking_at("overview", *overview(robot), fovy=FIELD_OF_VIEW)]
-    return (*[camera for camera in ours if camera.name not in {other.name for other in described}], *described)
+    others = cameras_of(robot)
+    return others if FRONT in {camera.name for camera in others} else (front_camera(robot), *others)
 
 
 def _half_height(kind: str, size: tuple[float, ...]) -> float:

@@ -6,6 +6,7 @@ freely, as in Tobin et al. 2017 ("Domain randomization for transferring deep neu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,9 +32,12 @@ def texture(kind: str, variant: int, size: int = SIZE) -> np.ndarray:
     return np.round(255.0 * np.clip(mixed, 0.0, 1.0)).astype(np.uint8)
 
 
+@functools.cache
 def bank(kinds: Sequence[str] = DRAWN, size: int = SIZE) -> np.ndarray:
-    """All variants of ``kinds``, shape (len(kinds), VARIANTS, size, size, 3) uint8."""
-    return np.stack([[texture(kind, variant, size) for variant in range(VARIANTS)] for kind in kinds])
+    """All variants of ``kinds``, shape (len(kinds), VARIANTS, size, size, 3) uint8, made once; not to be written to."""
+    made = np.stack([[texture(kind, variant, size) for variant in range(VARIANTS)] for kind in kinds])
+    made.flags.writeable = False
+    return made
 
 
 def pictures(folder: str | Path, size: int = SIZE) -> np.ndarray:
@@ -59,7 +63,10 @@ def _read(path: Path, size: int) -> np.ndarray:
     if path.stat().st_size > _MAX_BYTES:
         raise BadInputError(f"{path}: {path.stat().st_size >> 20} MiB, at most {_MAX_BYTES >> 20} are read; make it "
                             "smaller")
-    found = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    try:
+        found = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
+    except (cv2.error, OSError):  # an empty file; one that may not be read
+        found = None
     if found is None:
         raise BadInputError(f"{path}: cannot be read as a picture; remove it, or save it as PNG")
     side = min(found.shape[:2])

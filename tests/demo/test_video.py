@@ -8,15 +8,14 @@ from sim2real.demo.video import project, target, write_gif
 from sim2real.deployment.bundle import load_bundle
 from sim2real.robots import load_robot
 from sim2real.simulators.layout import overview
+from sim2real.simulators.robot_scene import outside
 from sim2real.tasks import load_task
 
 
 @pytest.mark.parametrize("name", ["ur5e", "crazyflie"])
 def test_the_point_looked_at_is_the_middle_of_the_picture(name):
-    from sim2real.demo.video import _view
-
     robot = load_robot(name)
-    _, centre = _view(robot)
+    _, centre = outside(robot)
     assert project(robot, centre, (200, 300)) == pytest.approx((150, 100))
     x, y = project(robot, centre + [0, 0, 0.1], (200, 300))
     assert x == pytest.approx(150) and y < 100, "up in the world is up in the picture"

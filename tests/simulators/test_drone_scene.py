@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim2real.simulators.drone_scene import CAMERAS, drone_model, looks, view
+from sim2real.simulators.drone_scene import drone_model, looks, view
 from tests.simulators.flight import robot_named
 
 
@@ -17,7 +17,6 @@ def test_model_is_the_description(name):
     np.testing.assert_allclose(model.body_iquat[body], [1, 0, 0, 0])
     np.testing.assert_allclose(model.body_ipos[body], base.com)
     assert model.nq == 7 and model.opt.timestep == pytest.approx(robot.substep)
-    assert [model.camera(i).name for i in range(model.ncam)] == list(CAMERAS)
 
 
 def test_visual_shapes_are_drawn_and_collision_shapes_are_not():

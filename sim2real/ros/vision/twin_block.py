@@ -22,7 +22,7 @@ from sim2real.ros.twin_cameras import TwinCameras
 from sim2real.tasks import make_task
 from sim2real.types import RobotState
 
-THING = "block"  # of simulators.robot_scenes
+THING = "block"  # of simulators.scenes
 
 
 class TwinBlock:

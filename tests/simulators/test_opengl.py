@@ -1,9 +1,12 @@
+import ctypes.util
+
 import numpy as np
 import pytest
 
 from sim2real.errors import BadInputError, MissingDependencyError
 from sim2real.robots import load_robot
 from sim2real.simulators import make_simulator
+from sim2real.simulators.opengl import missing_opengl
 from tests.simulators.test_mujoco import run_python
 
 
@@ -47,7 +50,7 @@ def test_pictures_do_not_touch_the_simulation(sim, picture):
 
 def test_bad_requests(sim):
     with pytest.raises(BadInputError, match="picture of at most"):
-        sim.render("overview", size=(4000, 4000))
+        sim.render("overview", size=(5000, 4000))
     with pytest.raises((BadInputError, MissingDependencyError), match="unknown camera 'overvieww'|OpenGL"):
         sim.render("overvieww")
 
@@ -82,3 +85,24 @@ with make_simulator("mujoco", load_robot("ur5e")) as sim:
     print(sim.render("overview", size=(48, 64)).shape)
 """)
     assert out.startswith("triton, ") and out.strip().endswith("(1, 48, 64, 3)")
+
+
+def test_osmesa_draws_too():
+    if ctypes.util.find_library("OSMesa") is None:
+        pytest.skip("libOSMesa is not installed (Debian package libosmesa6)")
+    out = run_python("""
+from sim2real.robots import load_robot
+from sim2real.simulators import make_simulator
+with make_simulator("mujoco", load_robot("ur5e")) as sim:
+    frame = sim.render("overview", size=(48, 64))
+    print(frame.shape, frame.std() > 5, sim.render("overview", kind="depth", size=(48, 64)).min() > 0.5)
+""", MUJOCO_GL="osmesa", PYOPENGL_PLATFORM="osmesa")  # EGL, once used in this process, has left its own there
+    assert out.split(")")[1].split() == ["True", "True"] and out.startswith("(1, 48, 64, 3")
+
+
+def test_osmesa_without_its_library_is_one_line():
+    error = OSError("a\nb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MUJOCO_GL", "osmesa")
+        text = str(missing_opengl(error))
+    assert "libosmesa6" in text and len(text.splitlines()) == 1
