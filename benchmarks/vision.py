@@ -111,7 +111,7 @@ def render(settings: Settings, name: str):
     from sim2real.robots import load_robot
 
     kind, test = name.removesuffix(" test"), name.endswith(" test")
-    task = Locate.of(load_robot(settings.robot), width=settings.width)
+    task = Locate.of(load_robot(settings.robot), camera="close", width=settings.width)
     domain = TWINS[kind] if kind in TWINS else task.source(kind == "randomized")
     count = TESTS if test else {"plain": settings.plain_images, "randomized": settings.images}.get(
         kind, UNLABELLED + settings.twin_images)

@@ -8,13 +8,14 @@ from sim2real.robots import load_robot
 
 def test_the_camera_is_the_descriptions():
     task = Locate.of(load_robot("ur5e"))
-    assert task.scene.cameras[0].name == "table" and task.size == (96, 72)
+    assert task.scene.cameras[0].name == "front" and task.size == (96, 72)
     entry = task.camera_entry()
-    assert (entry["width"], entry["height"]) == (128, 96) and entry["fx"] == pytest.approx(131.9)
+    assert (entry["width"], entry["height"]) == (128, 96) and entry["fx"] == pytest.approx(115.88225)
 
 
-def test_the_whole_region_is_in_the_picture():
-    task = Locate.of(load_robot("ur5e"))
+@pytest.mark.parametrize("camera", ["front", "close"])
+def test_the_whole_region_is_in_the_picture(camera):
+    task = Locate.of(load_robot("ur5e"), camera)
     x_low, x_high, y_low, y_high = task.placing.region
     pixels = task.scene.cameras[0].project(np.array([[x, y, 0.03] for x in (x_low, x_high) for y in (y_low, y_high)]))
     assert (pixels > 3).all() and (pixels < np.array(task.size) - 3).all()
@@ -27,8 +28,8 @@ def test_a_robot_without_cameras_is_seen_from_the_front():
 
 
 @pytest.mark.parametrize(("robot", "options", "text"), [
-    ("ur5e", {"camera": "tabel"}, "unknown camera 'tabel'; did you mean table"),
-    ("ur5e", {"width": 31}, "expected a width of 32 to 128 pixels, which camera table has, got 31"),
+    ("ur5e", {"camera": "fornt"}, "unknown camera 'fornt'; did you mean front"),
+    ("ur5e", {"width": 31}, "expected a width of 32 to 128 pixels, which camera front has, got 31"),
     ("ur5e", {"width": 129}, "got 129"),
     ("crazyflie", {}, "needs an arm"),
 ])
