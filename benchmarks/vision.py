@@ -81,7 +81,7 @@ def run(job: Job, settings: Settings) -> Iterator[dict]:
     # few images are seen more often, half as many steps in all: they are learned sooner
     epochs = max(settings.epochs, round(0.5 * settings.epochs * settings.images / len(frames)))
     config = LocateConfig(f"{settings.robot}-locate", method=settings.confusion, seed=job.seed, epochs=epochs,
-                          align_epochs=settings.align_epochs)
+                          encoder="fine", learning_rate=2e-3, align_epochs=settings.align_epochs)
     network, effects = learn(frames, config, job.method == "images"), job.method == "images"
     if job.method == "randomized":
         for twin in settings.twins:

@@ -29,6 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="everything random follows from it")
     parser.add_argument("--images", type=int, default=12_000, metavar="N", help="to render (default: 12000)")
     parser.add_argument("--epochs", type=int, default=6, metavar="N", help="over all images (default: 6)")
+    parser.add_argument("--encoder", default="deep", metavar="NAME",
+                        help="deep, or fine: fast, for blocks of six pixels and more (default: deep)")
     parser.add_argument("--randomization", default="default", metavar="WHICH",
                         help="default (the scene and the camera's images), scene, images, or none")
     parser.add_argument("--real", metavar="PATH",
@@ -44,15 +46,19 @@ def run(args: argparse.Namespace) -> int:
     """Train and print."""
     if args.task == "crazyflie-corridor":
         return _corridor(args)
-    from sim2real.cli.output import print_json, progress_bar, say
+    from sim2real.cli.output import note, print_json, progress_bar, say
     from sim2real.perception.training import LocateConfig, save, train
 
     config = LocateConfig(args.task, robot=args.robot, camera=args.camera, width=args.width, seed=args.seed,
-                          images=args.images, epochs=args.epochs, randomization=args.randomization, real=args.real,
+                          images=args.images, epochs=args.epochs, encoder=args.encoder,
+                          randomization=args.randomization, real=args.real,
                           method=args.method, cache=args.cache)
     with progress_bar(f"perceive {args.task}", 1.0) as update:
         result = train(config, update)
     save(result, args.out)
+    if result.report["error_mean_m"] > 0.5 * result.report["error_of_the_mean_m"]:
+        note("it says little more than where blocks are on average; more --images and --epochs, --encoder deep, or a "
+             "nearer --camera help")
     if args.json:
         print_json({"encoder": args.out, **result.report})
         return 0

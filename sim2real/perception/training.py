@@ -15,7 +15,7 @@ import torch
 from sim2real.adaptation.config import WEIGHTS, AlignConfig
 from sim2real.adaptation.confusion import parse_method
 from sim2real.adaptation.export import golden_vectors, to_onnx
-from sim2real.adaptation.networks import Network, make_network
+from sim2real.adaptation.networks import ENCODERS, Network, make_network
 from sim2real.adaptation.probe import domain_probe
 from sim2real.adaptation.sources import load_images
 from sim2real.adaptation.training import Trainer
@@ -30,7 +30,7 @@ from sim2real.randomization.images import ImageRandomizer
 from sim2real.randomization.visual import draw_frames
 
 RANDOMIZATIONS = {"default": (True, True), "scene": (True, False), "images": (False, True), "none": (False, False)}
-ENCODER, METHOD = "fine", "mmd"
+METHOD = "mmd"
 LEAST_IMAGES = 256
 _TEST_IMAGES, _TWIN_IMAGES = 500, 500
 _TEST_SEED, _TWIN_SEED = 1_000_003, 2_000_003  # of other frames than those of any training, added to its seed
@@ -54,6 +54,8 @@ class LocateConfig:
         randomization: A key of ``RANDOMIZATIONS``: whether the scene and whether the images are randomized.
         real: Unlabelled images to align with: as of ``load_images``, or "twin:" and the name of a twin.
         method: Of alignment, see ``sim2real.adaptation.confusion``; default: ``METHOD``.
+        encoder: A key of ``adaptation.networks.ENCODERS``. "fine" is fast and exact where the thing covers six pixels
+            or more; where it is smaller it may learn nothing, and "deep" does.
         epochs, batch_size, learning_rate: Of the training.
         align_epochs: Of each stage of the alignment that follows it.
         seed: Everything random follows from it.
@@ -69,10 +71,11 @@ class LocateConfig:
     randomization: str = "default"
     real: str | None = None
     method: str | None = None
+    encoder: str = "deep"
     epochs: int = 6
     align_epochs: int = 1
     batch_size: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     seed: int = 0
     cache: str | None = None
     workers: int = 0
@@ -81,6 +84,8 @@ class LocateConfig:
         """Raise BadInputError where something cannot be carried out."""
         if self.randomization not in RANDOMIZATIONS:
             raise BadInputError(f"--randomization: {unknown('choice', self.randomization, RANDOMIZATIONS)}")
+        if self.encoder not in ENCODERS:
+            raise BadInputError(f"--encoder: {unknown('encoder', self.encoder, ENCODERS)}")
         if self.images < LEAST_IMAGES or min(self.epochs, self.align_epochs) < 1:
             raise BadInputError(f"expected at least {LEAST_IMAGES} images and 1 epoch, got {self.images} and "
                                 f"{min(self.epochs, self.align_epochs)}")
@@ -125,7 +130,9 @@ def train(config: LocateConfig, progress: Progress = lambda done, text: None) ->
         network = align(network, frames, target, config, effects,
                         lambda done, text: progress(aligned + (1.0 - aligned) * done, text))
     prediction, features = network.predict(tests.images)
-    report = {"images": len(frames), "test_images": len(tests), **summary(prediction, tests.labels)}
+    middle = np.tile(frames.labels.mean(axis=0), (len(tests), 1))
+    report = {"images": len(frames), "test_images": len(tests), **summary(prediction, tests.labels),
+              "error_of_the_mean_m": summary(middle, tests.labels)["error_mean_m"]}
     if target is not None:
         report["domain_accuracy"] = domain_probe(features, network.predict(target)[1], config.seed).accuracy
     return Located(network, task, config, {**report, "seconds": round(time.perf_counter() - begin, 1)})
@@ -147,8 +154,8 @@ def learn(frames: Frames, config: LocateConfig, effects: bool, progress: Progres
     torch.set_num_threads(1)
     torch.manual_seed(config.seed)
     height, width = frames.images.shape[1:3]
-    network = make_network(ENCODER, height, width, 3, len(LABELS), False)
-    settings = AlignConfig(method="source", encoder=ENCODER, epochs=config.epochs, batch_size=config.batch_size,
+    network = make_network(config.encoder, height, width, 3, len(LABELS), False)
+    settings = AlignConfig(method="source", encoder=config.encoder, epochs=config.epochs, batch_size=config.batch_size,
                            learning_rate=config.learning_rate, seed=config.seed)
     return _train(network, frames, None, settings, effects, progress)
 
@@ -164,8 +171,8 @@ def align(network: Network, frames: Frames, target: np.ndarray | None, config: L
     torch.manual_seed(config.seed)
     network = copy.deepcopy(network)
     for stage, share in enumerate(_STAGES):
-        settings = AlignConfig(method="source" if target is None else config.method or METHOD, encoder=ENCODER,
-                               epochs=config.align_epochs, batch_size=config.batch_size,
+        settings = AlignConfig(method="source" if target is None else config.method or METHOD,
+                               encoder=config.encoder, epochs=config.align_epochs, batch_size=config.batch_size,
                                learning_rate=_ALIGN_RATE * config.learning_rate, seed=config.seed)
         settings = replace(settings, weights={name: share * WEIGHTS[name] for name in settings.objectives})
         network = _train(network, frames, target, settings, effects,

@@ -97,6 +97,7 @@ def test_effects_leave_things_in_their_places():
     ({"images": 255}, "expected at least 256 images and 1 epoch, got 255"),
     ({"epochs": 0}, "and 0"),
     ({"randomization": "scenes"}, "did you mean scene"),
+    ({"encoder": "wide"}, "--encoder: unknown encoder 'wide'"),
     ({"method": "mmd"}, "give unlabelled ones with --real"),
     ({"method": "mdm", "real": "x"}, "unknown method 'mdm'"),
     ({"real": "twin:ful"}, "unknown twin 'ful'"),
