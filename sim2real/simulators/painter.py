@@ -20,6 +20,7 @@ from sim2real.simulators.visual_scene import Poses, VisualScene
 KINDS = ("color", "depth", "segmentation")
 _EXACT = 1e-4  # share of the distortion that may be left where it is undone
 _MOST_ROUNDS = 16
+_SAFE_ROUNDS = 4  # with a slope so small that it does not grow on the way out
 _FINER = 2  # what is not mixed is taken from the nearest pixel: from smaller ones
 _WIDE = np.float32(3.0)  # of the picture: where such a sight ends
 _SPARED = 1.15  # of the picture's size: so much more is drawn with no more pixels
@@ -208,7 +209,7 @@ def _ideal_pixels(camera: CameraModel, views: Views) -> np.ndarray:
         for _ in range(rounds):
             there_x, there_y = distort(x, y, coefficients)
             x, y = x + (x1 - there_x), y + (y1 - there_y)
-            if rounds == _MOST_ROUNDS:  # a lens that sees round corners has no inverse there; this stays bounded
+            if rounds > _SAFE_ROUNDS:  # a lens that sees round corners has no inverse there; this stays bounded
                 x, y = (np.clip(z, _WIDE * z1.min((1, 2), keepdims=True), _WIDE * z1.max((1, 2), keepdims=True))
                         for z, z1 in ((x, x1), (y, y1)))
         out[rows, ..., 0], out[rows, ..., 1] = fx * x + cx, fy * y + cy

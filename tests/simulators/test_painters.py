@@ -12,7 +12,9 @@ from sim2real import rotations
 from sim2real.cameras import CameraModel
 from sim2real.errors import BadInputError, MissingDependencyError, ParameterError
 from sim2real.robots import load_robot
+from sim2real.simulators.looks import Views
 from sim2real.simulators.paint_pool import make_painter
+from sim2real.simulators.painter import Lens
 from sim2real.simulators.visual_scene import Light, Poses, Thing, VisualScene
 
 SIZE = 64
@@ -264,3 +266,15 @@ def test_mistakes_are_one_line(painter, render, error, line):
 def test_closing_twice_and_drawing_again(painter):
     with made(painter.engine, SCENE) as own:
         own.close()
+
+
+@pytest.mark.parametrize("fovy", [60.0, 90.0, 120.0, 150.0])
+def test_lenses_of_wide_cameras_stay_finite(fovy):
+    """Where a strong barrel lens has no inverse, pixels stay bounded instead of running away."""
+    camera = CameraModel.looking_at("wide", (0.0, 0.0, 1.0), (1.0, 0.0, 1.0), width=64, height=48, fovy=fovy)
+    scene = VisualScene((camera,))
+    values, corners = scene.space.batch(4), [(-0.08, -0.02), (-0.08, 0.02), (0.08, -0.02), (0.08, 0.02)]
+    for row, (k1, k2) in zip(values, corners, strict=True):
+        row[scene.space.column("lens_k1")], row[scene.space.column("lens_k2")] = k1, k2
+    lens = Lens(camera, Views.of(scene, camera, Poses(4), values))
+    assert np.isfinite(lens.intrinsics).all() and lens.width.max() <= 4 * 64
