@@ -60,7 +60,8 @@ def _draw_boxes(panel, corridors: Corridors, k: int) -> None:
             continue
         c, s = np.cos(yaw), np.sin(yaw)
         corners = (square * size[:2]) @ np.array([[c, s], [-s, c]]) + centre[:2]
-        panel.add_patch(Polygon(corners, facecolor=_FACES.get(group, _WALL), linewidth=0))
+        # an edge as well: walls are thinner than a pixel
+        panel.add_patch(Polygon(corners, color=_FACES.get(group, _WALL), linewidth=0.8))
 
 
 def write_views(path: Path, rows: list[np.ndarray], times: int = 2) -> None:

@@ -16,6 +16,8 @@ from sim2real.errors import BadInputError, unknown
 Augment = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Progress = Callable[[int, int, str], None]
 WEIGHTS = MappingProxyType({"dann": 1.0, "confusion": 1.0, "mmd": 3.0, "pairwise": 1.0, "coral": 1000.0, "cdan": 1.0})
+BESIDE_MMD = 0.3  # times this, so that adversaries refine what MMD has brought together, not tear at it
+_ADVERSARIAL = ("dann", "confusion", "cdan")
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,8 @@ class AlignConfig:
         batch_size: Images of each domain in a step.
         learning_rate: Adam's highest; it falls to 0 along a cosine.
         weight_decay: Decoupled (AdamW).
-        weights: Of objectives by name, beside the task's loss; missing ones as in ``WEIGHTS``.
+        weights: Of objectives by name, beside the task's loss; missing ones as in ``WEIGHTS``, adversarial ones times
+            0.3 where mmd is another.
         memory: Share that the moving average of weights keeps at each step.
         held_out: Share of each domain that is not trained on, for the choice of the epoch and the probe; with 0 the
             last epoch is taken.
@@ -39,7 +42,7 @@ class AlignConfig:
         BadInputError: A value that cannot be.
     """
 
-    method: str = "mmd"
+    method: str = "dann+mmd"
     encoder: str = "auto"
     epochs: int = 30
     batch_size: int = 32
@@ -75,4 +78,5 @@ class AlignConfig:
 
     def weight(self, name: str) -> float:
         """Of one objective."""
-        return self.weights.get(name, WEIGHTS[name])
+        beside = name in _ADVERSARIAL and "mmd" in self.objectives
+        return self.weights.get(name, WEIGHTS[name] * (BESIDE_MMD if beside else 1.0))

@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "file of uint8 images (n, h, w, 3). docs/adaptation.md says when which method helps.")
     parser.epilog = ("examples:\n"
                      "  sim2real adapt --sim renders --real photographs --labels renders/labels.csv\n"
-                     "  sim2real adapt --sim sim.npz --real real.npy --method dann+mmd --picture both.png\n"
+                     "  sim2real adapt --sim sim.npz --real real.npy --method mmd --picture both.png\n"
                      "  sim2real adapt --sim renders --real photographs --method confusion+pairwise --pairs pairs.csv")
     parser.add_argument("--sim", required=True, metavar="SIM", help="labelled simulated images")
     parser.add_argument("--real", required=True, metavar="REAL", help="unlabelled real images")
@@ -26,8 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--columns", metavar="NAMES", help="which columns of the labels, joined by commas")
     parser.add_argument("--real-labels", metavar="FILE", help="of some real images, only to report the error on them")
     parser.add_argument("--pairs", metavar="CSV", help="weak pairs: a simulated and a real file name in each row")
-    parser.add_argument("--method", default="mmd", metavar="M",
-                        help="dann, confusion, mmd, pairwise, coral, cdan, or several joined by + (default: mmd); "
+    parser.add_argument("--method", default="dann+mmd", metavar="M",
+                        help="dann, confusion, mmd, pairwise, coral, cdan, or several joined by + (default: dann+mmd); "
                              "source: simulation alone")
     parser.add_argument("--weight", action="append", default=[], metavar="NAME=W",
                         help="weight of an objective beside the task's loss; may be repeated")

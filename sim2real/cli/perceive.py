@@ -1,4 +1,4 @@
-"""``sim2real perceive``: from rendered images to an encoder that says where a block is."""
+"""``sim2real perceive``: from rendered images to an encoder that says where a block is, or which way is free."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Render an arm's table with a block in MuJoCo, everything about its looks randomized, and train a network that "
         "says where the block is from one camera image. With --real, features are aligned with unlabelled images of "
-        "the real camera as well (domain confusion); their labels are not needed and never used.")
+        "the real camera as well (domain confusion); their labels are not needed and never used. The task "
+        "crazyflie-corridor trains how far it is free along 15 headings of a drone's camera instead.")
     parser.epilog = ("examples:\n"
                      "  sim2real perceive ur5e-locate -o locate.s2r\n"
                      "  sim2real perceive ur5e-locate --real photos/ -o locate.s2r\n"
                      "  sim2real perceive ur5e-locate --real twin:full --images 4000 --seed 1\n"
+                     "  sim2real perceive crazyflie-corridor --images 10000 --epochs 16 -o corridor.s2r\n"
                      "  sim2real evaluate locate.s2r --engine pybullet --episodes 200")
-    parser.add_argument("task", help="<robot>-locate, such as ur5e-locate; with --robot: locate")
+    parser.add_argument("task", help="<robot>-locate, such as ur5e-locate; with --robot: locate; or crazyflie-corridor")
     parser.add_argument("--robot", metavar="PATH", help="your own robot.yaml, or the .urdf of an arm")
     parser.add_argument("--camera", default="", metavar="NAME",
-                        help="of the robot's description, or front, or overview (default: its first, or front)")
+                        help="of the robot's description, or front, close or overview (default: its first, or front)")
     parser.add_argument("--width", type=int, default=96, metavar="PIXELS", help="of the images (default: 96)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="everything random follows from it")
     parser.add_argument("--images", type=int, default=12_000, metavar="N", help="to render (default: 12000)")
@@ -42,6 +44,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train and print."""
+    if args.task == "crazyflie-corridor":
+        return _corridor(args)
     from sim2real.cli.output import note, print_json, progress_bar, say
     from sim2real.perception.training import LocateConfig, save, train
 
@@ -64,5 +68,29 @@ def run(args: argparse.Namespace) -> int:
     if "domain_accuracy" in report:
         say(f"a fresh linear probe tells renders from {args.real} with {report['domain_accuracy']:.1%} "
             "(50 %: aligned)")
+    say(f"encoder {args.out}")
+    return 0
+
+
+def _corridor(args: argparse.Namespace) -> int:
+    from sim2real.cli.output import print_json, progress_bar, say
+    from sim2real.errors import BadInputError
+    from sim2real.perception.corridor_training import CorridorConfig, save, train
+
+    for option in ("robot", "camera", "real", "method", "cache"):
+        if getattr(args, option):
+            raise BadInputError(f"--{option} is of the task locate; crazyflie-corridor has a camera and corridors of "
+                                "its own")
+    config = CorridorConfig(images=args.images, randomization=args.randomization, epochs=args.epochs, seed=args.seed)
+    with progress_bar(f"perceive {args.task}", 1.0) as update:
+        result = train(config, update)
+    save(result, args.out)
+    report = result.report
+    if args.json:
+        print_json({"encoder": args.out, **report})
+        return 0
+    say(f"{report['error_mean_m']:.2f} m mean error and an AUC of {report['auc']:.3f} for collisions on "
+        f"{report['test_images']} renders of corridors that training has not seen ({report['images']} images, "
+        f"{report['seconds']:.0f} s)")
     say(f"encoder {args.out}")
     return 0

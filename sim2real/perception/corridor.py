@@ -22,6 +22,7 @@ from sim2real import rng
 from sim2real.adaptation.networks import Network
 from sim2real.errors import BadInputError
 from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, Flight
+from sim2real.perception.training import image_effects
 from sim2real.randomization import RandomizationPlan
 from sim2real.simulators.corridor_scene import CAMERA, corridor_poses
 from sim2real.simulators.corridors import CorridorPlan, Corridors, draw_corridors
@@ -107,13 +108,23 @@ def training_plan(scene: VisualScene) -> RandomizationPlan:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a predictor is trained."""
+    """How a predictor is trained.
+
+    Attributes:
+        epochs, batch_size: Over the pictures.
+        learning_rate: The greatest: it rises over the first steps and falls as a half cosine to zero.
+        weight_decay: Of AdamW.
+        average: Of the weights that are kept: a running mean over steps.
+        effects: Whether exposure, colours, blur, noise and the like are drawn anew for each picture each time.
+        seed: Everything random follows from it.
+    """
 
     epochs: int = 16
     batch_size: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     average: float = 0.99
+    effects: bool = False
     seed: int = 0
 
 
@@ -158,6 +169,7 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
     random = np.random.default_rng(config.seed)
     network = make_predictor_network(*images.shape[1:3], free.shape[1])
     average = copy.deepcopy(network)
+    effects = image_effects(config.seed) if config.effects else None
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     batches = len(images) // config.batch_size
     steps = config.epochs * batches
@@ -170,6 +182,8 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
         pictures, labels = images[batch], free[batch] / HORIZON
         flip = random.random(len(batch)) < 0.5
         pictures[flip], labels[flip] = pictures[flip, :, ::-1], labels[flip, ::-1]
+        if effects is not None:
+            pictures = effects(pictures, random)
         predicted, _ = network(torch.from_numpy(pictures))
         loss = functional.smooth_l1_loss(predicted, torch.from_numpy(labels), beta=0.1)
         optimizer.zero_grad()

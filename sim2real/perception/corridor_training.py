@@ -24,11 +24,11 @@ from sim2real.perception.corridor import (
     training_plan,
 )
 from sim2real.perception.flight import HEADINGS
+from sim2real.perception.training import RANDOMIZATIONS
 from sim2real.randomization.visual import draw_frames
 from sim2real.simulators.corridor_scene import CAMERA, camera, corridor_scene
 from sim2real.simulators.paint_pool import PaintPool
 
-RANDOMIZATIONS = ("default", "none")
 LEAST_IMAGES, MOST_IMAGES = 256, 200_000
 _TEST_IMAGES, _EACH = 400, 8
 _RENDER_SHARE = 0.3  # of the time, as the progress bar has it
@@ -41,7 +41,7 @@ class CorridorConfig:
 
     Attributes:
         images: Number of rendered pictures.
-        randomization: "default": looks of its own for each picture; "none": one look.
+        randomization: A key of ``RANDOMIZATIONS``: whether the scene and whether the images are randomized.
         epochs: Passes over them.
         seed: Everything random follows from it.
         workers: Processes that render; default: one a core.
@@ -82,12 +82,12 @@ def train(config: CorridorConfig, progress: Progress = lambda done, text: None) 
     begin, total = time.perf_counter(), config.images + _TEST_IMAGES
     views = draw_views(total, config.seed, each=_EACH)
     scene = corridor_scene()
-    looks = None if config.randomization == "none" else \
-        draw_frames(training_plan(scene), scene.space, np.arange(total), config.seed)
+    varied, effects = RANDOMIZATIONS[config.randomization]
+    looks = draw_frames(training_plan(scene), scene.space, np.arange(total), config.seed) if varied else None
     with PaintPool("mujoco", scene, config.workers, shadows="none", samples=0) as pool:
         images = pool.render(CAMERA, views.poses, looks,
                              lambda done: progress(_RENDER_SHARE * done / total, "rendering"))
-    settings = TrainingConfig(epochs=config.epochs, seed=config.seed)
+    settings = TrainingConfig(epochs=config.epochs, effects=effects, seed=config.seed)
     predictor = train_predictor(images[:config.images], views.free[:config.images], settings,
                                 lambda done: progress(_RENDER_SHARE + (1.0 - _RENDER_SHARE) * done, "learning"))
     kept = -(-config.images // _EACH) * _EACH  # the last corridor of training may go on after it

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from sim2real import rotations
-from sim2real.adaptation.networks import SpatialSoftmax, normalise
+from sim2real.adaptation.networks import SpatialSoftmax
 from sim2real.cameras import CameraModel
 
 _MAPS, _POOLED, _HIDDEN, _GROUPS = 16, 48, 64, 4
@@ -54,7 +54,7 @@ class PointNetwork(nn.Module):
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Positions (n, 2) in [m], features (n, f), and the logits of the first map (n, rows, columns)."""
-        near = self.near(normalise(images))
+        near = self.near(images.permute(0, 3, 1, 2).float() / 127.5 - 1.0)
         wide = self.wide(near)
         maps = self.maps(near + functional.interpolate(self.across(wide), scale_factor=2.0))
         points = self.points(maps)

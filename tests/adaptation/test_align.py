@@ -83,7 +83,7 @@ def test_augmentation_sees_both_domains_and_counts():
         seen.append(len(images))
         return images[:, ::-1] if random.random() < 0.5 else images
 
-    align(SOURCE, LABELS, TARGET, AlignConfig(epochs=1, batch_size=16), augment=augment)
+    align(SOURCE, LABELS, TARGET, AlignConfig("mmd", epochs=1, batch_size=16), augment=augment)
     assert set(seen) == {32} and len(seen) == 360 // 16
 
 
@@ -129,9 +129,16 @@ def test_pairs_that_are_not_there(pairs):
         align(SOURCE, LABELS, TARGET, AlignConfig(method="pairwise"), pairs=pairs)
 
 
+def test_weights():
+    assert AlignConfig(method="dann").weight("dann") == 1.0
+    assert AlignConfig(method="dann+mmd").weight("dann") == pytest.approx(0.3)
+    assert AlignConfig(method="dann+mmd", weights={"dann": 2.0}).weight("dann") == 2.0
+    assert AlignConfig(method="coral+mmd").weight("coral") == 1000.0
+
+
 @pytest.mark.parametrize(("settings", "message"), [
     ({"method": "dam"}, "unknown method"), ({"encoder": "resnet"}, "unknown encoder"), ({"epochs": 0}, "1 epoch"),
-    ({"weights": {"mdm": 1.0}}, "unknown objective"), ({"weights": {"dann": 1.0}}, "the method is mmd"),
+    ({"weights": {"mdm": 1.0}}, "unknown objective"), ({"weights": {"cdan": 1.0}}, "the method is dann.mmd"),
     ({"weights": {"mmd": -1.0}}, "above 0"), ({"weights": {"mmd": float("nan")}}, "above 0"),
     ({"learning_rate": 0.0}, "learning_rate"), ({"held_out": 0.9}, "held_out"),
 ])

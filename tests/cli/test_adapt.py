@@ -45,12 +45,12 @@ def test_classes_to_an_encoder_with_a_picture(data, tmp_path, capsys):
         "encoder", "method", "seed", "epochs", "epoch", "probe_accuracy", "probe_accuracy_before", "a_distance",
         "a_distance_before", "sim_error", "sim_error_before", "real_error", "real_error_before", "error", "picture",
         "seconds"}
-    assert found["method"] == "mmd" and found["seed"] == 3 and 0.0 <= found["real_error"] <= 1.0
+    assert found["method"] == "dann+mmd" and found["seed"] == 3 and 0.0 <= found["real_error"] <= 1.0
     assert Image.open(picture).size[0] > 500
     file = load_encoder(path)
     section = file.manifest.encoder
     assert section.labels == ["0", "1", "2", "3"] and (section.height, section.width) == (8, 8)
-    assert section.training["method"] == "mmd" and section.training["images"] == {"sim": 100, "real": 80}
+    assert section.training["method"] == "dann+mmd" and section.training["images"] == {"sim": 100, "real": 80}
     images = np.repeat(make(5, real=True)[0], 3, axis=3)
     assert file.encoder(images).sum(1) == pytest.approx(1.0, abs=1e-5)
     assert main(["verify", str(path)]) == 0
@@ -81,7 +81,7 @@ def test_numbers_with_pairs_and_several_objectives(data, tmp_path, capsys):
     (["--method", "pairwise"], "the objective pairwise and --pairs go together"),
     (["--pairs", "pairs.csv"], "the objective pairwise and --pairs go together"),
     (["--weight", "mmd"], "--weight: expected NAME=NUMBER"),
-    (["--weight", "dann=1"], "a weight for dann is given"),
+    (["--weight", "cdan=1"], "a weight for cdan is given"),
     (["--size", "8"], "--size: expected WIDTHxHEIGHT"),
     (["--encoder", "lenet"], "too small for the encoder lenet"),
     (["--encoder", "vgg"], "unknown encoder"),

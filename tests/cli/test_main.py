@@ -56,7 +56,7 @@ def test_each_verb_is_a_module_with_help_on_a_screen(name, capsys):
     assert parser.description and parser.prog == f"sim2real {name}"
 
 
-@pytest.mark.parametrize(("given", "hint"), [("evalute", "did you mean evaluate"), ("zzz", "known: demo")])
+@pytest.mark.parametrize(("given", "hint"), [("evalute", "did you mean evaluate"), ("zzz", "known: adapt, demo")])
 def test_unknown_verb(given, hint, capsys):
     assert cli.main([given]) == 2
     err = capsys.readouterr().err
