@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("task", help="<robot>-locate, such as ur5e-locate; with --robot: locate; or crazyflie-corridor")
     parser.add_argument("--robot", metavar="PATH", help="your own robot.yaml, or the .urdf of an arm")
     parser.add_argument("--camera", default="", metavar="NAME",
-                        help="of the robot's description, or front, or overview (default: its first, or front)")
+                        help="of the robot's description, or front, close or overview (default: its first, or front)")
     parser.add_argument("--width", type=int, default=96, metavar="PIXELS", help="of the images (default: 96)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="everything random follows from it")
     parser.add_argument("--images", type=int, default=12_000, metavar="N", help="to render (default: 12000)")
