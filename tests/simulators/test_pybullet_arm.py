@@ -62,11 +62,11 @@ def test_pictures(sim):
 
 
 def test_one_robot_is_fast_enough_for_a_twin():
-    """40 ms of a UR5e in a fraction of 40 ms; measured 1.1 ms on a quiet core, bounded for a busy one."""
+    """40 ms of a UR5e in a fraction of 40 ms of a core: 1.1 ms on a quiet machine, more where caches are shared."""
     with PyBulletArm(load_robot("ur5e"), 1) as sim:
         times = []
         for _ in range(60):
-            start = time.perf_counter()
+            start = time.thread_time()
             sim.step(sim.robot.home[None])
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
     assert np.median(times) < 5e-3
