@@ -109,7 +109,8 @@ def judge_camera(name: str, topic: CameraTopic, expected: Intrinsics | None, ear
     say = partial(Finding, f"camera {name}")
     if not types:
         others = f"; {topic.type} is on {', '.join(similar[:4])}" if similar else ""
-        return [say("missing", f"nobody publishes {topic.image}{others}",
+        # policies without eyes run all the same; one that needs it does not arm
+        return [say("warn", f"nobody publishes {topic.image}{others}",
                     f"start the camera's driver, or correct 'ros.cameras.{name}.image'")]
     if topic.type not in types:
         return [say("missing", f"{topic.image} carries {', '.join(types)}, not {topic.type}",

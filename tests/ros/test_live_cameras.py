@@ -55,7 +55,7 @@ def test_a_good_camera_has_nothing_to_mend():
 
 
 @pytest.mark.parametrize(("arguments", "name", "status", "words"), [
-    ({"types_": (), "similar": ("/cam/image",)}, "camera wrist", "missing", "sensor_msgs/msg/Image is on /cam/image"),
+    ({"types_": (), "similar": ("/cam/image",)}, "camera wrist", "warn", "sensor_msgs/msg/Image is on /cam/image"),
     ({"types_": ("std_msgs/msg/String",)}, "camera wrist", "missing", "carries std_msgs/msg/String"),
     ({"ear": {"n": 1}}, "camera wrist", "missing", "but 1 images came"),
     ({"ear": {"last": image(encoding="h264")}}, "camera wrist", "missing", "unknown encoding 'h264'"),
