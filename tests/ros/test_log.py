@@ -125,21 +125,6 @@ def test_foxglove_finds_schemas_and_an_index(tmp_path):
         assert len(list(reader.iter_messages())) == 1  # by the index
 
 
-def test_a_put_costs_less_than_15_us(tmp_path):
-    log = Recorder(tmp_path / "a.mcap", {})
-    row = {"n": 1, "call": "step", "now": 1.5, "time": 1.2, **{name: np.random.rand(6) for name in "abcdef"}}
-    batches = []
-    for _ in range(20):
-        begin = time.perf_counter()
-        for _ in range(50):
-            log.put("/state", row)
-        batches.append((time.perf_counter() - begin) / 50)
-        time.sleep(0.02)
-    log.close()
-    assert log.dropped == 0
-    assert min(batches) < 15e-6  # the best batch: others share this machine
-
-
 def test_what_follows_the_end_is_counted(tmp_path):
     log = Recorder(tmp_path / "a.mcap", {})
     log.put("/event", {"text": "a"})

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -59,14 +57,3 @@ def test_pictures(sim):
     np.testing.assert_array_equal(sim.true_state().joint_position, before)
     with pytest.raises(BadInputError, match="unknown camera"):
         sim.render("wrist")
-
-
-def test_one_robot_is_fast_enough_for_a_twin():
-    """40 ms of a UR5e in a fraction of 40 ms of a core: 1.1 ms on a quiet machine, more where caches are shared."""
-    with PyBulletArm(load_robot("ur5e"), 1) as sim:
-        times = []
-        for _ in range(60):
-            start = time.thread_time()
-            sim.step(sim.robot.home[None])
-            times.append(time.thread_time() - start)
-    assert np.median(times) < 5e-3

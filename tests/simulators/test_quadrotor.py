@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -109,17 +107,3 @@ def test_numbers_do_not_depend_on_how_many():
 def test_arms_are_refused():
     with pytest.raises(BadInputError, match="simulates drones, ur5e is an arm"):
         make_simulator("quadrotor", load_robot("ur5e"), 1)
-
-
-def test_fast_enough():
-    """Half a million physics steps a second with all parameters different, in time of this process; 4 is usual."""
-    robot, n = robot_named("crazyflie"), 1024
-    with make_simulator("quadrotor", robot, n) as sim:
-        draws = np.random.default_rng(0).random((n, len(sim.space)))
-        sim.set_parameters(None, sim.space.low + (sim.space.high - sim.space.low) * draws)
-        sim.reset(state=start(robot, n, height=1000.0))
-        fly(sim, [robot.hover_thrust, 0.3, 0.2, 0.1], 3)
-        began = time.process_time()
-        for _ in range(20):
-            sim.step(np.tile([robot.hover_thrust, 0.3, 0.2, 0.1], (n, 1)))
-        assert n * 20 * sim.num_substeps / (time.process_time() - began) > 0.5e6
