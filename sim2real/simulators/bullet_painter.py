@@ -22,12 +22,10 @@ from sim2real.simulators.looks import OWN, Looks, Views, link_poses
 from sim2real.simulators.painter import Lens, Painter
 from sim2real.simulators.quiet_bullet import pybullet
 from sim2real.simulators.quiet_output import quiet
-from sim2real.simulators.visual_scene import ROBOT, Poses, VisualScene
+from sim2real.simulators.visual_scene import FAR, NEAR, ROBOT, Poses, VisualScene
 
-NEAR, FAR = 0.01, 20.0  # clipping, over the scene's extent
 _KINDS = {"box": pybullet.GEOM_BOX, "sphere": pybullet.GEOM_SPHERE, "cylinder": pybullet.GEOM_CYLINDER,
           "capsule": pybullet.GEOM_CAPSULE}
-_OWN_SIZE = 128  # [pixels] of a thing's own pattern
 _HIGHLIGHT = 0.05  # of the lamp's strength; TinyRenderer mirrors it into the world's z axis
 _BIAS = 0.05  # TinyRenderer takes this, less twice the near limit, off a depth before it calls it a shadow
 _MOST_DETACHED = 0.04  # of the extent: how far at most from where they begin shadows are to be seen
@@ -78,7 +76,7 @@ class BulletPainter(Painter):
             self._texture_ids = self._load_textures(Path(folder), self.textures)
             own = [thing.pattern for thing in scene.things if thing.pattern]
             patterns = dict(zip(own, self._load_textures(
-                Path(folder), [textures.texture(pattern, 0, _OWN_SIZE) for pattern in own]), strict=True))
+                Path(folder), [textures.texture(pattern, 0, textures.OWN_SIZE) for pattern in own]), strict=True))
         self._shapes = [_Shape(thing.kind, scene.groups.index(thing.look), np.array(thing.rgba), thing.size,
                                patterns.get(thing.pattern, -1), k) for k, thing in enumerate(scene.things)]
         self._shapes += _robot_shapes(scene)

@@ -21,7 +21,6 @@ from sim2real.simulators.looks import Looks, Views
 from sim2real.simulators.mujoco_painter import MujocoPainter
 from sim2real.simulators.painter import Lens
 from sim2real.simulators.quiet_output import quiet
-from sim2real.simulators.visual_model import FAR, NEAR
 from sim2real.simulators.visual_scene import Poses, VisualScene
 
 _LAMP = 30000.0  # [lux] that a lamp of strength 1 gives at the scene's centre
@@ -44,7 +43,8 @@ class FilamentPainter(MujocoPainter):
     def __init__(self, scene: VisualScene, *, shadows: str = "low", samples: int = 4):
         super().__init__(scene, shadows=shadows, samples=samples)
         self._resized: set[int] = set()
-        self._distances = [float(np.linalg.norm(np.subtract(light.position, scene.centre))) for light in scene.lights]
+        self._lamp_distances = [float(np.linalg.norm(np.subtract(light.position, scene.centre)))
+                                for light in scene.lights]
 
     def _begin(self) -> None:
         if self._context is None:
@@ -68,39 +68,38 @@ class FilamentPainter(MujocoPainter):
             self._around = self._context.create_light(f.LightParams(type=f.LightType.LIGHT_IMAGE, texture=sky))
             self._view.scene.add_light(self._around)
         self._targets: dict[str, tuple[Any, Any, np.ndarray]] = {}
-        rgb = f.PixelFormat.PIXEL_FORMAT_RGB8
-        self._add_target("color", rgb, np.empty((1, 1, 3), np.uint8))
-        self._add_target("segmentation", rgb, np.empty((1, 1, 3), np.uint8))
-        self._add_target("depth", f.PixelFormat.PIXEL_FORMAT_R32F, np.empty((1, 1), np.float32))
+        self._outgrown: list[dict] = []
+        self._wide = self._high = 0
 
     def _resize(self, width: int, height: int) -> None:
-        for kind, (target, read, pixels) in self._targets.items():
-            target.resize(width, height)
-            pixels = np.empty((height, width, *pixels.shape[2:]), pixels.dtype)
+        """Targets that are large enough are drawn into in part. Larger ones do not free them: Filament ends the process
+        where it draws in colour after a target that it drew in colour before is gone, or resized."""
+        if width <= self._wide and height <= self._high:
+            return
+        f, rgb = self._f, self._f.PixelFormat.PIXEL_FORMAT_RGB8
+        self._outgrown.append(self._targets)
+        self._wide, self._high, self._targets = max(width, self._wide), max(height, self._high), {}
+        shape = self._high, self._wide
+        for kind, color_format, pixels in (
+                ("color", rgb, np.empty((*shape, 3), np.uint8)), ("segmentation", rgb, np.empty((*shape, 3), np.uint8)),
+                ("depth", f.PixelFormat.PIXEL_FORMAT_R32F, np.empty(shape, np.float32))):
+            target = self._context.create_render_target(
+                f.RenderTargetConfig(width=self._wide, height=self._high, color_format=color_format))
+            read = f.ReadRequest(target=target)
             read.set_buffer(pixels)
             self._targets[kind] = target, read, pixels
-
-    def _add_target(self, kind: str, pixel_format: Any, pixels: np.ndarray) -> None:
-        target = self._context.create_render_target(self._f.RenderTargetConfig(color_format=pixel_format))
-        self._targets[kind] = target, self._f.ReadRequest(target=target), pixels
 
     # ------------------------------------------------------------------ once a frame
     def _draw(self, i: int, poses: Poses, looks: Looks, views: Views, covers: np.ndarray, lens: Lens,
               kind: str) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
-        self._set_poses(i, poses)
-        self._set_surfaces(i, looks, covers)
-        self._set_lights(i, looks)
-        mujoco.mj_kinematics(self._model, self._data)
-        mujoco.mj_camlight(self._model, self._data)
+        self._set_up(i, poses, looks, covers)
         self._data.geom_xpos[self._alpha[i] <= 0.0] = _AWAY  # segmentation knows no transparency
         self._view.update(self._data)
         self._set_sizes(i)
         self._light(i, looks)
-        camera = self._camera_of(i, views, lens)
+        camera = self._f.Camera(**self._camera_of(i, views, lens))
         if kind == "depth":
-            z, = self._photograph(["depth"], camera, i, looks)
-            near, far = NEAR * self._model.stat.extent, FAR * self._model.stat.extent
-            return np.where(z > 0.0, near * far / (near + z.astype(float) * (far - near)), np.inf).astype(np.float32)
+            return self._distances(self._photograph(["depth"], camera, i, looks)[0])
         drawn = self._photograph(["color", "segmentation"] if kind == "color" else [kind], camera, i, looks)
         number = drawn[-1].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         return (drawn[0], number == 0) if kind == "color" else np.concatenate([[0], self._group + 1])[number]
@@ -130,30 +129,22 @@ class FilamentPainter(MujocoPainter):
             request.reflections = bool((looks.reflectance[i] > 0.0).any())
             request.skybox = request.haze = request.headlight = False
             self._context.wait_for_frame(self._context.render([request], [self._targets[kind][1]]))
-        return [self._targets[kind][2] for kind in kinds]
+        width, height = self._drawn  # the target's lower left corner
+        return [self._targets[kind][2][-height:, :width] for kind in kinds]
 
     def _light(self, i: int, looks: Looks) -> None:
         for k, color in enumerate(looks.light_color[i]):
             light, strength = self._view.get_light(k), float(color.max())
-            distance = self._distances[k % len(self._distances)]
+            distance = self._lamp_distances[k % len(self._lamp_distances)]
             light.set_active(bool(looks.light_on[i, k]) and strength > 0.0)
             light.set_color(color / max(strength, 1e-9))
             light.set_intensity(_LAMP * strength * distance**2)
         self._around.set_intensity(_AROUND * looks.ambient[i])
 
-    def _camera_of(self, i: int, views: Views, lens: Lens) -> Any:
-        (fx, fy, cx, cy), width, height = lens.intrinsics[i].tolist(), lens.width[i], lens.height[i]
-        near, axes = NEAR * self._model.stat.extent, views.axes[i]
-        return self._f.Camera(
-            pos=views.position[i], forward=axes[:, 2], up=-axes[:, 1], frustum_near=near,
-            frustum_far=FAR * self._model.stat.extent, frustum_center=near * (0.5 * width - cx) / fx,
-            frustum_width=near * 0.5 * width / fx, frustum_bottom=-near * (height - cy) / fy,
-            frustum_top=near * cy / fy)
-
     def close(self) -> None:
         if self._context is not None:
             # Filament wants its things gone before itself
-            self._targets, self._around, self._view = {}, None, None
+            self._targets, self._outgrown, self._around, self._view = {}, [], None, None
             with quiet():
                 self._context = None
             self._drawn = (0, 0)

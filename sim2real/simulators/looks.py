@@ -11,7 +11,7 @@ from sim2real import rng, rotations
 from sim2real.cameras import CameraModel
 from sim2real.errors import ParameterError
 from sim2real.simulators.textures import DRAWN, VARIANTS
-from sim2real.simulators.visual_scene import MAX_LIGHTS, Poses, VisualScene
+from sim2real.simulators.visual_scene import MAX_LIGHTS, Poses, VisualScene, half_height
 from sim2real.visual_vocabulary import TEXTURES
 
 OWN, FLAT, IMAGE = TEXTURES.index("own"), TEXTURES.index("flat"), TEXTURES.index("image")
@@ -197,9 +197,9 @@ def place_distractors(scene: VisualScene, poses: Poses, values: np.ndarray) -> P
         u = rng.uniform(0, identity, k, "distractor", 4)
         scale = _SMALLEST + u[:, 2]
         size = np.asarray(thing.size) * np.where(own, 1.0, scale)[:, None]
-        half = 0.5 * size[:, 2] if thing.kind == "box" else size[:, 0] if thing.kind == "sphere" else 0.5 * size[:, 1]
         yaw = np.pi * u[:, 3]
-        place = np.stack([x_low + u[:, 0] * (x_high - x_low), y_low + u[:, 1] * (y_high - y_low), ground + half,
+        place = np.stack([x_low + u[:, 0] * (x_high - x_low), y_low + u[:, 1] * (y_high - y_low),
+                          ground + half_height(thing.kind, size),
                           np.cos(0.5 * yaw), np.zeros_like(yaw), np.zeros_like(yaw), np.sin(0.5 * yaw)], axis=1)
         places[thing.name] = np.where(own[:, None], [*thing.position, *thing.quaternion], place)
         sizes.setdefault(thing.name, size)

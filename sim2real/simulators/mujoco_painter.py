@@ -6,14 +6,17 @@ the renderer from the start, so that a frame with other textures costs no more t
 
 from __future__ import annotations
 
+from typing import Any
+
 import mujoco
 import numpy as np
 
 from sim2real.simulators.looks import OWN, Looks, Views
+from sim2real.simulators.mujoco_shapes import half_sizes
 from sim2real.simulators.opengl import FAILURES, missing_opengl, prepare_opengl
 from sim2real.simulators.painter import Lens, Painter
-from sim2real.simulators.visual_model import FAR, NEAR, RGB, half_sizes, visual_model
-from sim2real.simulators.visual_scene import Poses, VisualScene
+from sim2real.simulators.visual_model import RGB, visual_model
+from sim2real.simulators.visual_scene import FAR, NEAR, Poses, VisualScene
 
 _ROLES = mujoco.mjtTextureRole.mjNTEXROLE.value
 _DEFAULT_COLOR = 0.5  # a geom with this colour takes its material's
@@ -67,13 +70,10 @@ class MujocoPainter(Painter):
                                 axis=1) if len(self._group) else np.zeros((poses.n, 0, 3))
         shown = np.concatenate([looks.shown, np.ones((poses.n, 1), bool)], axis=1)[:, self._thing]
         self._alpha = self._own[:, 3] * shown
-        self._moved = [(self._names[thing.name], thing, *poses.place(thing)) for thing in self.scene.things
+        self._moved = [(self._names[thing.name], *poses.place(thing)) for thing in self.scene.things
                        if thing.name in poses.places]
-        self._sized = [(self._names[name], half_sizes(self._kind(name), np.asarray(size, float)))
-                       for name, size in poses.sizes.items()]
-
-    def _kind(self, name: str) -> str:
-        return next(thing.kind for thing in self.scene.things if thing.name == name)
+        self._sized = [(self._names[thing.name], half_sizes(thing.kind, poses.sizes[thing.name]))
+                       for thing in self.scene.things if thing.name in poses.sizes]
 
     def _begin(self) -> None:
         if self._context is None:
@@ -113,15 +113,13 @@ class MujocoPainter(Painter):
     # ------------------------------------------------------------------ once a frame
     def _draw(self, i: int, poses: Poses, looks: Looks, views: Views, covers: np.ndarray, lens: Lens,
               kind: str) -> tuple[np.ndarray, np.ndarray] | np.ndarray:
-        self._set_poses(i, poses)
-        self._set_surfaces(i, looks, covers)
-        self._set_lights(i, looks)
-        model, data, view = self._model, self._data, self._view
-        mujoco.mj_kinematics(model, data)
-        mujoco.mj_camlight(model, data)
-        mujoco.mjv_updateScene(model, data, self._option, None, self._camera,
+        self._set_up(i, poses, looks, covers)
+        view = self._view
+        mujoco.mjv_updateScene(self._model, self._data, self._option, None, self._camera,
                                mujoco.mjtCatBit.mjCAT_ALL.value, view)
-        self._set_camera(i, views, lens)
+        for camera in view.camera[:2]:
+            for name, value in self._camera_of(i, views, lens).items():
+                setattr(camera, name, value)
         view.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = bool(self._shadows and looks.shadow[i])
         view.flags[mujoco.mjtRndFlag.mjRND_REFLECTION.value] = bool((looks.reflectance[i] > 0.0).any())
         if kind != "color":
@@ -142,15 +140,26 @@ class MujocoPainter(Painter):
             for flag in (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR):
                 flags[flag.value] = 0
         if kind == "depth":
-            near, far = NEAR * self._model.stat.extent, FAR * self._model.stat.extent
-            z = self._depth[::-1].astype(float)
-            return np.where(z > 0.0, near * far / (near + z * (far - near)), np.inf).astype(np.float32)
+            return self._distances(self._depth[::-1])
         number = self._pixels[::-1].astype(np.int32) @ np.array([1, 256, 65536], np.int32)
         groups = np.zeros(self._view.ngeom + 1, np.int32)
         for geom in self._view.geoms[:self._view.ngeom]:
             if geom.objtype == mujoco.mjtObj.mjOBJ_GEOM.value and geom.segid >= 0:
                 groups[geom.segid + 1] = self._group[geom.objid] + 1
         return groups[number]
+
+    def _distances(self, z: np.ndarray) -> np.ndarray:
+        """Along the optical axis in [m], of reversed depth: 1 at the near limit, 0 as far as it goes."""
+        near, far = NEAR * self._model.stat.extent, FAR * self._model.stat.extent
+        return np.where(z > 0.0, near * far / (near + z.astype(float) * (far - near)), np.inf).astype(np.float32)
+
+    def _set_up(self, i: int, poses: Poses, looks: Looks, covers: np.ndarray) -> None:
+        """The model as frame ``i`` has it."""
+        self._set_poses(i, poses)
+        self._set_surfaces(i, looks, covers)
+        self._set_lights(i, looks)
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
 
     def _set_poses(self, i: int, poses: Poses) -> None:
         model, data, scene = self._model, self._data, self.scene
@@ -163,7 +172,7 @@ class MujocoPainter(Painter):
             for name, values in self._nominal.items():
                 getattr(model, name)[:] = values
             self._displaced = bool(self._moved or self._sized)
-            for k, _, place, turn in self._moved:
+            for k, place, turn in self._moved:
                 model.geom_pos[k], model.geom_quat[k] = place[i], turn[i]
             for k, sizes in self._sized:
                 model.geom_size[k] = sizes[i]
@@ -193,16 +202,15 @@ class MujocoPainter(Painter):
         model.light_specular[:] = 0.6 * looks.light_color[i]
         model.light_active[:] = looks.light_on[i]
 
-    def _set_camera(self, i: int, views: Views, lens: Lens) -> None:
+    def _camera_of(self, i: int, views: Views, lens: Lens) -> dict[str, Any]:
+        """Fields of a renderer's camera: its pose, and the frustum's sides at the near limit."""
         fx, fy, cx, cy = lens.intrinsics[i].tolist()
         width, height, near = lens.width[i], lens.height[i], NEAR * self._model.stat.extent
         axes = views.axes[i]
-        for camera in self._view.camera[:2]:
-            camera.pos[:], camera.forward[:], camera.up[:] = views.position[i], axes[:, 2], -axes[:, 1]
-            camera.frustum_near, camera.frustum_far = near, FAR * self._model.stat.extent
-            camera.frustum_center = near * (0.5 * width - cx) / fx
-            camera.frustum_width = near * 0.5 * width / fx
-            camera.frustum_bottom, camera.frustum_top = -near * (height - cy) / fy, near * cy / fy
+        return {"pos": views.position[i], "forward": axes[:, 2], "up": -axes[:, 1], "frustum_near": near,
+                "frustum_far": FAR * self._model.stat.extent, "frustum_center": near * (0.5 * width - cx) / fx,
+                "frustum_width": near * 0.5 * width / fx, "frustum_bottom": -near * (height - cy) / fy,
+                "frustum_top": near * cy / fy}
 
     def close(self) -> None:
         if self._context is not None:

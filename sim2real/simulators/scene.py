@@ -11,11 +11,10 @@ from sim2real import rotations
 from sim2real.robot_model import Geom, Link
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import BACKGROUND, floor_links, principal_axes
+from sim2real.simulators.mujoco_shapes import SHAPES, half_sizes
 
 # names of a user's links cannot contain these
 FLOOR, PAYLOAD, TOOL = "s2r/floor", "s2r/payload", "s2r/tool"
-_SHAPES = {"box": mujoco.mjtGeom.mjGEOM_BOX, "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
-           "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER, "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE}
 # a friction constraint as stiff as the step allows, so that a joint that sticks does not creep
 _FRICTION_SOLIMP = (0.998, 0.999, 0.001, 0.5, 2.0)
 
@@ -75,14 +74,8 @@ def add_geom(spec: mujoco.MjSpec, body, geom: Geom, *, collide: bool) -> None:
 
     By a named pair: a list of pairs costs a third of finding them among geoms that may collide.
     """
-    if geom.kind == "box":
-        size = [0.5 * s for s in geom.size]
-    elif geom.kind == "sphere":
-        size = [geom.size[0], 0.0, 0.0]
-    else:
-        size = [geom.size[0], 0.5 * geom.size[1], 0.0]
     name = f"s2r/shape{len(spec.geoms)}"
-    body.add_geom(name=name, type=_SHAPES[geom.kind], size=size, pos=geom.xyz,
+    body.add_geom(name=name, type=SHAPES[geom.kind], size=half_sizes(geom.kind, geom.size), pos=geom.xyz,
                   quat=rotations.from_matrix(geom.rotation), rgba=geom.rgba, mass=0.0, contype=0, conaffinity=0)
     if collide:
         spec.add_pair(geomname1=FLOOR, geomname2=name, condim=3)

@@ -9,8 +9,8 @@ from sim2real.robots import RobotDescription
 from sim2real.simulators.robot_scene import overview_camera, robot_scene
 from sim2real.simulators.table_scene import table_scene
 from sim2real.simulators.visual_scene import VisualScene
+from sim2real.visual_vocabulary import SCENES
 
-SCENES = ("robot", "table")
 _SIZE = 160, 120  # [pixels] of a camera that the robot's description does not have
 
 

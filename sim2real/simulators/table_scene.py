@@ -12,7 +12,7 @@ from sim2real.errors import BadInputError
 from sim2real.robots import RobotDescription
 from sim2real.simulators.layout import FIELD_OF_VIEW
 from sim2real.simulators.robot_scene import cameras_of
-from sim2real.simulators.visual_scene import Light, Thing, VisualScene
+from sim2real.simulators.visual_scene import Light, Thing, VisualScene, half_height
 
 BLOCK = "block"
 BLOCK_SIZE = 0.06  # [m]
@@ -66,7 +66,7 @@ def table_scene(robot: RobotDescription | None, *cameras: CameraModel) -> Visual
         Thing("side_wall", "box", (8.0, 0.05, 4.0), (0.0, 2.0, 2.0 - _HEIGHT), rgba=_WALL, group="wall"),
         Thing("table", "box", table, (0.35 * scale, 0.0, -0.5 * _HEIGHT), rgba=_WOOD, pattern="wood"),
         Thing(BLOCK, "box", (BLOCK_SIZE,) * 3, (*centre[:2], half), rgba=_RED),
-        *(Thing(f"distractor{k}", kind, size, (scale * x, scale * y, _half_height(kind, size)), rgba=color,
+        *(Thing(f"distractor{k}", kind, size, (scale * x, scale * y, float(half_height(kind, size))), rgba=color,
                 distractor=True) for k, (kind, size, (x, y), color) in enumerate(_CLUTTER)))
     return VisualScene(cameras, things, robot, lights=(Light((1.0, -1.5, 2.5), centre),), centre=centre,
                        extent=2.0 * scale,
@@ -79,12 +79,6 @@ def _default_cameras(robot: RobotDescription | None) -> tuple[CameraModel, ...]:
         return (front_camera(None),)
     others = cameras_of(robot)
     return others if FRONT in {camera.name for camera in others} else (front_camera(robot), *others)
-
-
-def _half_height(kind: str, size: tuple[float, ...]) -> float:
-    """Of a shape that stands on its z axis, in [m]."""
-    return {"box": 0.5 * size[-1], "sphere": size[0], "cylinder": 0.5 * size[-1],
-            "capsule": 0.5 * size[-1] + size[0]}[kind]
 
 
 def _scale(robot: RobotDescription | None) -> float:

@@ -18,6 +18,7 @@ PATTERNS = ("gradient", "checker", "noise", "stripes", "wood", "carpet")
 DRAWN = ("gradient", "checker", "noise", "stripes")  # kinds that randomization draws, see visual_vocabulary.TEXTURES
 VARIANTS = 48  # of each kind
 SIZE = 64  # [pixels]
+OWN_SIZE = 128  # [pixels] of a thing's own pattern, which is looked at from nearby
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 _MAX_FILES, _MAX_BYTES = 512, 32 << 20
 

@@ -8,13 +8,10 @@ import numpy as np
 from sim2real import rotations
 from sim2real.robot_model import Geom
 from sim2real.simulators import drone_scene, textures
-from sim2real.simulators.visual_scene import MAX_LIGHTS, ROBOT, Thing, VisualScene
+from sim2real.simulators.mujoco_shapes import SHAPES, half_sizes
+from sim2real.simulators.visual_scene import FAR, MAX_LIGHTS, NEAR, ROBOT, Thing, VisualScene
 
 RGB = mujoco.mjtTextureRole.mjTEXROLE_RGB.value
-NEAR, FAR = 0.01, 20.0  # clipping, over the scene's extent
-_SHAPES = {"box": mujoco.mjtGeom.mjGEOM_BOX, "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
-           "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER, "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE}
-_OWN_SIZE = 128  # [pixels] of a thing's own pattern
 _CUTOFF = 75.0  # [deg] half angle of a lamp's cone
 
 
@@ -32,7 +29,7 @@ def visual_model(scene: VisualScene, shadow_size: int, samples: int, drawn: np.n
     geoms: list[tuple[str, str, int]] = []
     for thing in scene.things:
         spec.worldbody.add_geom(
-            name=thing.name, type=_SHAPES[thing.kind], size=half_sizes(thing.kind, np.array([thing.size]))[0],
+            name=thing.name, type=SHAPES[thing.kind], size=half_sizes(thing.kind, thing.size),
             pos=thing.position, quat=thing.quaternion, contype=0, conaffinity=0, group=0,
             material=_add_material(spec, thing.name, thing.rgba, thing))
     if scene.robot is not None:
@@ -77,7 +74,7 @@ def _add_robot(spec: mujoco.MjSpec, scene: VisualScene) -> None:
 
 def _add_geom(spec: mujoco.MjSpec, body: mujoco.MjsBody, geom: Geom) -> None:
     name = f"s2r/shape{len(spec.geoms)}"
-    body.add_geom(name=name, type=_SHAPES[geom.kind], size=half_sizes(geom.kind, np.array([geom.size]))[0],
+    body.add_geom(name=name, type=SHAPES[geom.kind], size=half_sizes(geom.kind, geom.size),
                   pos=geom.xyz, quat=rotations.from_matrix(geom.rotation), mass=0.0, contype=0, conaffinity=0, group=0,
                   material=_add_material(spec, name, geom.rgba, None))
 
@@ -86,7 +83,7 @@ def _add_material(spec: mujoco.MjSpec, name: str, rgba: tuple[float, ...], thing
     material = spec.add_material(name=f"s2r/of {name}", rgba=rgba)
     if thing is not None and thing.pattern:
         own = f"s2r/own {name}"
-        _add_texture(spec, own, textures.texture(thing.pattern, 0, _OWN_SIZE))
+        _add_texture(spec, own, textures.texture(thing.pattern, 0, textures.OWN_SIZE))
         material.textures[RGB] = own
     return material.name
 
@@ -96,16 +93,3 @@ def _add_texture(spec: mujoco.MjSpec, name: str, pixels: np.ndarray) -> None:
     height, width = pixels.shape[:2]
     spec.add_texture(name=name, type=mujoco.mjtTexture.mjTEXTURE_CUBE, width=width, height=height, nchannel=3,
                      data=pixels.ravel())
-
-
-def half_sizes(kind: str, size: np.ndarray) -> np.ndarray:
-    """MuJoCo's sizes (n, 3) of a shape's (n, k)."""
-    if kind == "box":
-        return 0.5 * size
-    out = np.zeros((len(size), 3))
-    out[:, 0] = size[:, 0]
-    if kind != "sphere":
-        out[:, 1] = 0.5 * size[:, 1]
-    return out
-
-

@@ -21,6 +21,7 @@ from sim2real.simulators.textures import PATTERNS
 ROBOT = "robot"
 KINDS = ("box", "sphere", "cylinder", "capsule")
 MAX_LIGHTS = 4
+NEAR, FAR = 0.01, 20.0  # clipping, over the scene's extent
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,14 @@ class Thing:
     def look(self) -> str:
         """The group whose appearance it has."""
         return self.group or self.name
+
+
+def half_height(kind: str, size: np.ndarray) -> np.ndarray:
+    """From the ground to the centre, (...), of shapes that stand on their z axis; ``size`` (..., k) as of ``Thing``."""
+    size = np.asarray(size, float)
+    if kind == "sphere":
+        return size[..., 0]
+    return 0.5 * size[..., -1] + (size[..., 0] if kind == "capsule" else 0.0)
 
 
 @dataclass(frozen=True)

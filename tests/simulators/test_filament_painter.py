@@ -61,6 +61,32 @@ def test_colour_light_and_texture_show_and_the_same_values_give_the_same_frame_b
     assert np.median(changed[table]) > 20.0 and frames[2].mean() < frames[0].mean() - 5.0
 
 
+def test_pictures_of_any_size_follow_each_other(painter):
+    """In a process of its own: where Filament does not like it, it ends the process."""
+    out = run_python("""
+from sim2real.simulators.paint_pool import make_painter
+from sim2real.simulators.table_scene import table_scene
+from sim2real.simulators.visual_scene import Poses
+scene = table_scene(None)
+with make_painter("filament", scene) as painter:
+    first = {kind: painter.render("front", Poses(1), kind=kind, size=(30, 40)) for kind in ("color", "depth")}
+    for size in ((48, 64), (96, 128), (30, 40)):
+        for kind in ("color", "depth", "segmentation", "color"):
+            picture = painter.render("front", Poses(2), kind=kind, size=size)
+            assert picture.shape[1:3] == size
+            print(kind, picture[0].std() > 0.0)
+    for kind, most in (("color", 8.0), ("depth", 1e-5)):  # drawn into a part of a larger target
+        off = painter.render("front", Poses(1), kind=kind, size=(30, 40)).astype(float) - first[kind]
+        print(kind, abs(off[abs(off) < 1e9]).max() < most)
+    bent = scene.space.batch(1, {"lens_k1": 0.1})
+    shapes = [painter.render("front", Poses(1), values, kind).shape
+              for kind in ("depth", "color", "segmentation") for values in (bent, None)]
+    print(len(shapes), "bent or not")
+""")
+    assert out.splitlines() == [f"{kind} True" for _ in range(3) for kind in (
+        "color", "depth", "segmentation", "color")] + ["color True", "depth True", "6 bent or not"]
+
+
 def test_a_machine_without_vulkan_gets_one_line(monkeypatch):
     monkeypatch.setattr(filament_painter, "has_vulkan", lambda: False)
     with pytest.raises(MissingDependencyError, match="needs Vulkan.*mesa-vulkan-drivers") as error:

@@ -7,7 +7,8 @@ import pytest
 from sim2real.cameras import CameraModel
 from sim2real.errors import BadInputError
 from sim2real.robots import load_robot
-from sim2real.simulators.scenes import SCENES, make_scene
+from sim2real.simulators.scenes import make_scene
+from sim2real.visual_vocabulary import SCENES
 
 UR5E = load_robot("ur5e")
 
