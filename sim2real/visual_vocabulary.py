@@ -16,6 +16,16 @@ _LIT = ("mujoco", "filament")
 TEXTURES = ("own", "flat", "gradient", "checker", "noise", "stripes", "image")
 BACKGROUNDS = ("own", "flat", "gradient", "checker", "noise", "stripes", "image")
 
+# patterns of the parameters that belong together, see RandomizationPlan.restricted
+TOPICS = {
+    "colors": ("color_*",), "textures": ("texture_*",), "materials": ("specular.*", "shininess.*", "reflectance.*",
+                                                                      "emission.*"),
+    "lights": ("light_*", "ambient_scale"), "shadows": ("shadow", "shadow_*"),
+    "camera": ("camera_*", "focal_scale", "lens_*"), "background": ("background_*",),
+    "distractors": ("distractor_*",),
+}
+SCENES = ("robot", "table")  # by name: see sim2real.simulators.scenes
+
 
 def _row(name, unit, nominal, train, twin, physical, role, text, *, log=False, engines=ENGINES):
     return (name, unit, float(nominal), float(train[0]), float(train[1]), "log_uniform" if log else "uniform",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from sim2real.visual_vocabulary import SCENES
+
 NAME = "list"
 HELP = "robots, tasks, engines and parameters that there are"
 THINGS = ("robots", "tasks", "engines")
@@ -18,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="default: robots, tasks and engines")
     parser.add_argument("--robot", metavar="R",
                         help="name, or path to a robot.yaml or .urdf: its parameters, tasks or faults")
-    parser.add_argument("--scene", choices=("table", "robot"), help="list parameters: of how the scene and its images "
+    parser.add_argument("--scene", choices=SCENES, help="list parameters: of how the scene and its images "
                         "look, see sim2real show (with --robot R, default ur5e)")
     parser.add_argument("--json", action="store_true",
                         help="print one JSON value: names by kind; for parameters and faults a list of rows")

@@ -6,6 +6,8 @@ import argparse
 import math
 from typing import TYPE_CHECKING
 
+from sim2real.visual_vocabulary import SCENES, TOPICS
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -17,14 +19,7 @@ if TYPE_CHECKING:
 
 NAME = "show"
 HELP = "randomized frames of a scene as one picture"
-SCENES = ("table", "robot")
-# what --only knows besides names and patterns of parameters
-TOPICS = {
-    "colors": ("color_*",), "textures": ("texture_*",), "materials": ("specular.*", "shininess.*", "emission.*"),
-    "lights": ("light_*", "ambient_scale"), "shadows": ("shadow", "shadow_*"),
-    "camera": ("camera_*", "focal_scale", "lens_*"), "background": ("background_*",),
-    "distractors": ("distractor_*",), "images": ("image_*",),
-}
+WORDS = {**TOPICS, "images": ("image_*",)}  # what --only knows besides names and patterns of parameters
 _COLUMNS, _SCALE_BELOW = 6, 96  # frames that are lower than this are drawn twice as large
 _MOST_FRAMES, _MOST_SIDE = 400, 1024
 
@@ -43,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", default="mujoco", metavar="E", help="mujoco, pybullet or filament")
     parser.add_argument("--randomization", default="default", metavar="PLAN",
                         help="default (every training range), none, or a plan's YAML file")
-    parser.add_argument("--only", metavar="TOPICS", help=f"only these, joined by commas: {', '.join(TOPICS)}, or "
+    parser.add_argument("--only", metavar="TOPICS", help=f"only these, joined by commas: {', '.join(WORDS)}, or "
                         "parameters, * and ? allowed")
     parser.add_argument("--images", default="none", metavar="PLAN",
                         help="effects of camera and link after it: default, none, or a plan's YAML file")
@@ -159,13 +154,13 @@ def _restricted(topics: str, *plans: RandomizationPlan) -> list[RandomizationPla
     from sim2real.errors import BadInputError, unknown
 
     words = [word.strip() for word in topics.split(",") if word.strip()]
-    patterns = {word: TOPICS.get(word, (word,)) for word in words}
+    patterns = {word: WORDS.get(word, (word,)) for word in words}
     names = [term.parameter for plan in plans for term in plan.terms]
     for word, wanted in patterns.items():
         if not any(fnmatchcase(name, pattern) for name in names for pattern in wanted):
-            if word in TOPICS:
+            if word in WORDS:
                 raise BadInputError(f"--only {word}: neither --randomization nor --images varies any of it")
-            raise BadInputError(f"--only: {unknown('topic or parameter', word, [*TOPICS, *names])}")
+            raise BadInputError(f"--only: {unknown('topic or parameter', word, [*WORDS, *names])}")
     wanted = [pattern for group in patterns.values() for pattern in group]
     return [plan.without(*[name for term in plan.terms if not any(
         fnmatchcase(name := term.parameter, pattern) for pattern in wanted)]) for plan in plans]

@@ -6,7 +6,6 @@ no effect. Nothing is unpickled and nothing is written to disk. docs/bundle.md d
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.deployment.archive import MAX_BYTES, pack, unpack
+from sim2real.deployment.archive import MAX_BYTES, pack
 from sim2real.deployment.checks import Check, Loading, check_hashes, read_file
 from sim2real.deployment.contract import action_section, check_encoder, check_task, golden_for, new_manifest
 from sim2real.deployment.encoder import GOLDEN, NETWORK, EncoderFile, check_network
@@ -121,24 +120,19 @@ def inspect_bundle(path: str | Path, robot: RobotDescription | str | Path | None
 
 class _Loading(Loading[Bundle]):
     def __init__(self, data: bytes, robot: RobotDescription | str | Path | None):
-        self._data, self._wanted, self.encoder = data, robot, None
+        super().__init__(data)
+        self._wanted, self.encoder = robot, None
         self.steps = (
-            ("archive", self._archive), ("manifest", self._manifest), ("hashes", self._hashes), ("robot", self._robot),
-            ("task", self._task), ("limits", self._limits), ("onnx", self._onnx), ("golden vectors", self._golden),
-            ("encoder", self._encoder))
+            ("archive", self.read_archive), ("manifest", self._manifest), ("hashes", self._hashes),
+            ("robot", self._robot), ("task", self._task), ("limits", self._limits), ("onnx", self._onnx),
+            ("golden vectors", self._golden), ("encoder", self._encoder))
 
     def result(self) -> Bundle:
         return Bundle(self.manifest, self.robot, self.task, self.limits, self.policy, self.golden,
-                      hashlib.sha256(self._data).hexdigest(), self.encoder)
-
-    def _archive(self) -> str:
-        self.members = unpack(self._data)
-        return f"{len(self.members)} members, {len(self._data)} bytes"
+                      self.sha256, self.encoder)
 
     def _manifest(self) -> str:
-        if "manifest.json" not in self.members:
-            raise BundleError("there is no manifest.json in it; this is not a policy bundle")
-        self.manifest = Manifest.from_bytes(self.members.pop("manifest.json"))
+        self.manifest = self.read_manifest(Manifest, "a policy bundle")
         return f"schema {self.manifest.schema_version}, by {self.manifest.created_by}"
 
     def _hashes(self) -> str:

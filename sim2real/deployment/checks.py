@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from sim2real.deployment.archive import MAX_BYTES
+from sim2real.deployment.archive import MAX_BYTES, unpack
+from sim2real.deployment.sealed import Whole
 from sim2real.errors import BundleError, Sim2RealError
 
 T = TypeVar("T")
@@ -26,11 +27,35 @@ class Check:
 class Loading(Generic[T]):
     """The checks of one file's bytes, in order; each returns what to say of it.
 
+    Args:
+        data: The bytes.
+
     Attributes:
         steps: Their names, and the methods that make them.
+        members: Of the archive, once it is read.
     """
 
     steps: tuple[tuple[str, Callable[[], str]], ...]
+    members: dict[str, bytes]
+
+    def __init__(self, data: bytes):
+        self._data = data
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the whole file."""
+        return hashlib.sha256(self._data).hexdigest()
+
+    def read_archive(self) -> str:
+        """The first step."""
+        self.members = unpack(self._data)
+        return f"{len(self.members)} members, {len(self._data)} bytes"
+
+    def read_manifest(self, kind: type[Whole], what: str) -> Whole:
+        """The manifest, which is a member no more afterwards; ``what`` the file should be."""
+        if "manifest.json" not in self.members:
+            raise BundleError(f"there is no manifest.json in it; this is not {what}")
+        return kind.from_bytes(self.members.pop("manifest.json"))
 
     def result(self) -> T:
         """What was made; after all steps."""

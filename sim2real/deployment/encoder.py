@@ -7,7 +7,6 @@ again on this machine. docs/bundle.md describes the format.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import platform
@@ -143,21 +142,15 @@ def check_network(section: EncoderSection, encoder: Encoder) -> str:
 
 class _Loading(Loading[EncoderFile]):
     def __init__(self, data: bytes):
-        self._data = data
-        self.steps = (("archive", self._archive), ("manifest", self._manifest), ("hashes", self._hashes),
+        super().__init__(data)
+        self.steps = (("archive", self.read_archive), ("manifest", self._manifest), ("hashes", self._hashes),
                       ("onnx", self._onnx), ("golden vectors", self._golden))
 
     def result(self) -> EncoderFile:
-        return EncoderFile(self.manifest, self.encoder, hashlib.sha256(self._data).hexdigest(), self.golden)
-
-    def _archive(self) -> str:
-        self.members = unpack(self._data)
-        return f"{len(self.members)} members, {len(self._data)} bytes"
+        return EncoderFile(self.manifest, self.encoder, self.sha256, self.golden)
 
     def _manifest(self) -> str:
-        if "manifest.json" not in self.members:
-            raise BundleError("there is no manifest.json in it; this is not an encoder")
-        self.manifest = EncoderManifest.from_bytes(self.members.pop("manifest.json"))
+        self.manifest = self.read_manifest(EncoderManifest, "an encoder")
         return f"schema {self.manifest.schema_version}, by {self.manifest.created_by}"
 
     def _hashes(self) -> str:

@@ -22,8 +22,8 @@ from sim2real import rng
 from sim2real.adaptation.networks import Network
 from sim2real.errors import BadInputError
 from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, Flight
-from sim2real.perception.training import image_effects
 from sim2real.randomization import RandomizationPlan
+from sim2real.randomization.image_effects import ImageEffects
 from sim2real.simulators.corridor_scene import CAMERA, corridor_poses
 from sim2real.simulators.corridors import CorridorPlan, Corridors, draw_corridors
 from sim2real.simulators.painter import Painter
@@ -169,7 +169,7 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
     random = np.random.default_rng(config.seed)
     network = make_predictor_network(*images.shape[1:3], free.shape[1])
     average = copy.deepcopy(network)
-    effects = image_effects(config.seed) if config.effects else None
+    effects = ImageEffects(seed=config.seed).augment if config.effects else None
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     batches = len(images) // config.batch_size
     steps = config.epochs * batches

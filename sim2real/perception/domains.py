@@ -27,7 +27,7 @@ class Domain:
         name: For tables.
         shift: What differs from the plain renders, in words.
         engine: Of the painter.
-        paint: Fields of things that are other ones here, by name of the thing.
+        things: Fields of things that are other ones here, by name of the thing.
         values: Scene parameters that all frames share.
         terms: What varies from frame to frame.
         image: Image parameters that all frames share; noise is new in each.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +12,9 @@ import numpy as np
 import torch
 
 from sim2real.adaptation.confusion import mmd
-from sim2real.parameters import ParameterSpace
 from sim2real.perception.kuka_renders import Renders, joined
 from sim2real.perception.point_network import PointNetwork
-from sim2real.randomization.images import ImageRandomizer
-from sim2real.randomization.plan import RandomizationPlan
-from sim2real.randomization.visual import draw_frames
+from sim2real.randomization.image_effects import ImageEffects
 
 
 @dataclass(frozen=True)
@@ -41,23 +39,6 @@ class PointConfig:
     seed: int = 0
 
 
-class Effects:
-    """Image effects that move nothing, drawn anew for each picture."""
-
-    def __init__(self, seed: int):
-        self._seed, self._space = seed, ParameterSpace.for_images()
-        self._plan = RandomizationPlan.default(self._space).without(
-            "image_rolling_shutter", "image_delay", "image_drop_probability")
-        self._apply = ImageRandomizer(self._space, seed)
-        self._count = 0
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        identities = self._count + np.arange(len(images))
-        self._count += len(images)
-        values = draw_frames(self._plan, self._space, identities, self._seed)
-        return self._apply.apply(images, values, 0, identities)
-
-
 def train(network: PointNetwork, renders: Renders, config: PointConfig,
           extra: Callable[[PointNetwork, torch.Tensor, np.ndarray], torch.Tensor] | None = None,
           progress: Callable[[float], object] | None = None) -> PointNetwork:
@@ -69,7 +50,7 @@ def train(network: PointNetwork, renders: Renders, config: PointConfig,
     """
     random = np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    effects = Effects(config.seed) if config.effects else None
+    effects, seen = ImageEffects(seed=config.seed) if config.effects else None, 0
     positions = torch.as_tensor(renders.positions, dtype=torch.float32)
     pixels = torch.as_tensor(renders.pixels, dtype=torch.float32)
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=1e-4)
@@ -84,7 +65,9 @@ def train(network: PointNetwork, renders: Renders, config: PointConfig,
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * rate
         images = renders.images[batch]
-        images = images if effects is None else effects(images)
+        if effects is not None:
+            images = effects(images, seen + np.arange(len(images)))
+        seen += len(images)
         position, features, attention = network(torch.from_numpy(images))
         error = (position - positions[batch]).norm(dim=1).mean()
         loss = 10.0 * error + config.attention * network.attention_loss(attention, pixels[batch])
@@ -111,14 +94,16 @@ def align(network: PointNetwork, renders: Renders, pasted: Renders, photographs:
     discrepancy (adaptation/confusion.py), which is left with what pasting did not make alike.
     """
     network = copy.deepcopy(network).train()
-    random, effects = np.random.default_rng([config.seed, 3]), Effects(config.seed + 1)
+    random, effects = np.random.default_rng([config.seed, 3]), ImageEffects(seed=config.seed + 1)
+    numbers = itertools.count()
     size = min(config.batch_size // 2, len(photographs))
 
     def discrepancy(network: PointNetwork, features: torch.Tensor, batch: np.ndarray) -> torch.Tensor:
         source = features[torch.from_numpy(batch >= len(renders.images))]
         if len(source) < 2:
             return features.sum() * 0.0
-        real = effects(photographs[random.choice(len(photographs), size, replace=False)])
+        drawn = photographs[random.choice(len(photographs), size, replace=False)]
+        real = effects(drawn, np.fromiter(itertools.islice(numbers, size), int))
         return mmd(source, network(torch.from_numpy(real))[1])
 
     return train(network, joined(renders, pasted), config, discrepancy, progress)

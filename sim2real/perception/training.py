@@ -21,13 +21,10 @@ from sim2real.adaptation.sources import load_images
 from sim2real.adaptation.training import Trainer
 from sim2real.deployment.encoder import write_encoder
 from sim2real.errors import BadInputError, unknown
-from sim2real.parameters import ParameterSpace
 from sim2real.perception.dataset import Frames
 from sim2real.perception.domains import twin
 from sim2real.perception.locate import LABELS, UNIT, WIDTH, Locate, robot_of, summary
-from sim2real.randomization import RandomizationPlan
-from sim2real.randomization.images import ImageRandomizer
-from sim2real.randomization.visual import draw_frames
+from sim2real.randomization.image_effects import ImageEffects
 
 RANDOMIZATIONS = {"default": (True, True), "scene": (True, False), "images": (False, True), "none": (False, False)}
 METHOD = "mmd"
@@ -38,8 +35,6 @@ _ALIGN_RATE = 0.5  # of the learning rate
 _STAGES = 0.1, 1.0  # of the objectives' weights: at full weight from the start all features may become one
 _RENDER_SHARE = 0.4  # of the time, as the progress bar has it
 Progress = Callable[[float, str], object]
-# they move things in the image or are of its way to the policy: labels would be wrong, or nothing would be different
-_NOT_FOR_LABELS = ("image_rolling_shutter", "image_delay", "image_drop_probability")
 
 
 @dataclass(frozen=True)
@@ -185,24 +180,11 @@ def _train(network: Network, frames: Frames, target: np.ndarray | None, settings
     """The moving average after the last epoch: without labels of the target there is nothing to select by."""
     rows = np.arange(len(frames)), np.arange(0 if target is None else len(target))
     trainer = Trainer(network, settings, frames.images, frames.labels, target, rows,
-                      augment=image_effects(settings.seed) if effects else None)
+                      augment=ImageEffects(seed=settings.seed).augment if effects else None)
     for epoch in range(settings.epochs):
         losses = trainer.epoch()
         progress((epoch + 1) / settings.epochs, ", ".join(f"{name} {loss:.3f}" for name, loss in losses.items()))
     return trainer.average
-
-
-def image_effects(seed: int) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
-    """Randomization of a batch of images that leaves things in their places."""
-    space = ParameterSpace.for_images()
-    plan = RandomizationPlan.default(space).without(*_NOT_FOR_LABELS)
-    randomizer = ImageRandomizer(space, seed)
-
-    def augment(images: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        numbers = random.integers(1 << 62, size=len(images))
-        return randomizer.apply(images, draw_frames(plan, space, numbers, seed), 0, numbers)
-
-    return augment
 
 
 def save(result: Located, path: str | Path) -> None:
@@ -214,5 +196,5 @@ def save(result: Located, path: str | Path) -> None:
     """
     config = {name: value for name, value in vars(result.config).items() if name not in ("cache", "workers")}
     write_encoder(path, to_onnx(result.network), labels=LABELS, unit=UNIT, frame=result.task.robot.model.root,
-                  camera=result.task.camera_entry(), training={"task": "locate", **config, **result.report},
+                  camera=result.task.camera_entry(), training={**config, **result.report},
                   golden=golden_vectors(result.network), versions={"torch": torch.__version__})

@@ -5,7 +5,7 @@ The looks of a frame depend on (seed, frame) and the plan alone: any frame can b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,12 +16,6 @@ from sim2real.randomization.plan import RandomizationPlan
 from sim2real.randomization.sampler import Sampler
 from sim2real.simulators.painter import Painter
 from sim2real.simulators.visual_scene import Poses
-
-LOOKS = ("color_*", "texture_*", "specular.*", "shininess.*", "emission.*")
-LIGHTS = ("light_*", "ambient_scale", "shadow*")
-CAMERA = ("camera_*", "focal_scale", "lens_*")
-BACKGROUND = ("background_*",)
-DISTRACTORS = ("distractor_*",)
 
 
 def draw_frames(plan: RandomizationPlan, space: ParameterSpace, frames: np.ndarray | Sequence[int], seed: int = 0
@@ -71,9 +65,3 @@ class VisualRandomizer:
         their resets; see ``Painter.render``."""
         self._sampler.advance(self.values, time)
         return self.painter.render(camera, poses, self.values if ids is None else self.values[ids], kind)
-
-
-def render_frames(painter: Painter, camera: str, poses: Poses, plan: RandomizationPlan, frames: np.ndarray,
-                  seed: int = 0, progress: Callable[[int], object] | None = None) -> np.ndarray:
-    """Frames (n, height, width, 3) with the looks that ``draw_frames`` gives them."""
-    return painter.render(camera, poses, draw_frames(plan, painter.scene.space, frames, seed), progress=progress)

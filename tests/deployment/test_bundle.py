@@ -1,32 +1,19 @@
 import dataclasses
 import hashlib
 import json
-import pickle
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from sim2real.deployment.archive import pack, unpack
 from sim2real.deployment.bundle import inspect_bundle, load_bundle, write_bundle
-from sim2real.deployment.manifest import Manifest
 from sim2real.deployment.policy import Policy
 from sim2real.errors import BundleError
 from sim2real.robots import load_robot
 from sim2real.tasks import load_task, make_task
+from tests.deployment.tampering import bomb, damaged, resealed
 from tests.deployment.tiny_policy import RANGES, build, tiny_onnx
-
-
-def resealed(path, target, change):
-    """A bundle whose members and manifest ``change`` altered by someone who knows how to seal it again."""
-    members = unpack(path.read_bytes())
-    raw = json.loads(members.pop("manifest.json"))
-    change(members, raw)
-    raw["members"] = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = Manifest.model_validate(raw).sealed()
-    target.write_bytes(pack({"manifest.json": manifest.to_bytes(), **members}))
-    return target
 
 
 def test_everything_is_rebuilt_from_the_file_alone(arm_path, arm_bundle):
@@ -56,17 +43,8 @@ def test_task_options_are_kept(tmp_path):
 
 
 def test_two_hundred_mutations_are_refused(tmp_path, arm_path):
-    data, rng = arm_path.read_bytes(), np.random.default_rng(0)
     path = tmp_path / "bad.s2r"
-    for i in range(200):
-        changed = bytearray(data)
-        if i % 4 == 0:
-            changed = changed[:int(rng.integers(len(data)))]
-        elif i % 4 == 3:
-            at = int(rng.integers(len(data) - 100))
-            changed[at:at + 50] = rng.bytes(50)
-        else:
-            changed[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+    for changed in damaged(arm_path.read_bytes()):
         path.write_bytes(changed)
         with pytest.raises(BundleError) as error:
             load_bundle(path)
@@ -92,12 +70,8 @@ def test_another_robots_bundle_is_refused(arm_path):
 
 
 def test_a_pickle_is_not_opened(tmp_path):
-    class Bomb:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "executed"), "w"))
-
     path = tmp_path / "b.s2r"
-    path.write_bytes(pickle.dumps(Bomb()))
+    path.write_bytes(bomb(tmp_path / "executed"))
     with pytest.raises(BundleError, match="not a policy bundle"):
         load_bundle(path)
     assert not (tmp_path / "executed").exists()
@@ -214,6 +188,7 @@ def test_given_golden_vectors_must_come_out(tmp_path):
 
 _FULL_DISK = """
 import resource, signal, sys
+from tests.deployment.tampering import bomb, damaged, resealed
 from tests.deployment.tiny_policy import build
 from sim2real.errors import StorageError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

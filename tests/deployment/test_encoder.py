@@ -1,17 +1,15 @@
 import hashlib
-import json
-import pickle
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from sim2real.deployment.archive import pack, unpack
 from sim2real.deployment.bundle import load_bundle
 from sim2real.deployment.encoder import Encoder, inspect_encoder, is_encoder, load_encoder, write_encoder
 from sim2real.deployment.encoder_manifest import EncoderManifest
 from sim2real.errors import BadInputError, BundleError
 from tests.deployment.hand_encoder import build_encoder, camera_entry, red_onnx
+from tests.deployment.tampering import bomb, damaged, resealed
 from tests.deployment.tiny_policy import tiny_onnx
 
 WORDS = {"labels": ["block_x", "block_y"], "unit": "m"}
@@ -32,17 +30,6 @@ def with_block(top, left, height=24, width=32, size=4):
     image = np.full((height, width, 3), 120, np.uint8)
     image[top:top + size, left:left + size] = (200, 20, 30)
     return image
-
-
-def resealed(path, target, change):
-    """An encoder whose members and manifest ``change`` altered by someone who knows how to seal it again."""
-    members = unpack(path.read_bytes())
-    raw = json.loads(members.pop("manifest.json"))
-    change(members, raw)
-    raw["members"] = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    manifest = EncoderManifest.model_validate(raw).sealed()
-    target.write_bytes(pack({"manifest.json": manifest.to_bytes(), **members}))
-    return target
 
 
 # ---------------------------------------------------------------------- the network
@@ -103,17 +90,8 @@ def test_no_camera_no_frame_no_training(tmp_path):
 
 
 def test_two_hundred_mutations_are_refused(path, tmp_path):
-    data, rng = path.read_bytes(), np.random.default_rng(0)
     bad = tmp_path / "bad.s2r"
-    for i in range(200):
-        changed = bytearray(data)
-        if i % 4 == 0:
-            changed = changed[:int(rng.integers(len(data)))]
-        elif i % 4 == 3:
-            at = int(rng.integers(len(data) - 100))
-            changed[at:at + 50] = rng.bytes(50)
-        else:
-            changed[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+    for changed in damaged(path.read_bytes()):
         bad.write_bytes(changed)
         with pytest.raises(BundleError) as error:
             load_encoder(bad)
@@ -121,12 +99,8 @@ def test_two_hundred_mutations_are_refused(path, tmp_path):
 
 
 def test_a_pickle_is_not_opened(tmp_path):
-    class Bomb:
-        def __reduce__(self):
-            return (open, (str(tmp_path / "executed"), "w"))
-
     bad = tmp_path / "e.s2r"
-    bad.write_bytes(pickle.dumps(Bomb()))
+    bad.write_bytes(bomb(tmp_path / "executed"))
     with pytest.raises(BundleError, match=r"\.s2r"):
         load_encoder(bad)
     assert not (tmp_path / "executed").exists() and not is_encoder(bad)
@@ -168,7 +142,7 @@ def _another_network(members, raw):
     (_other_size, "the manifest says 48 x 64"), (_endless_numbers, "differs by inf"),
     (_another_network, "golden vectors: prediction: differs")])
 def test_what_is_sealed_but_wrong_is_refused(tmp_path, path, change, word):
-    bad = resealed(path, tmp_path / "e.s2r", change)
+    bad = resealed(path, tmp_path / "e.s2r", change, EncoderManifest)
     with pytest.raises(BundleError, match=word):
         load_encoder(bad)
     checks, file = inspect_encoder(bad)

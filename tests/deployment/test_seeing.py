@@ -14,7 +14,7 @@ from sim2real.deployment.seeing import add_encoder, seeing_task
 from sim2real.errors import BundleError, TaskError
 from sim2real.tasks import load_task
 from tests.deployment.hand_encoder import build_encoder, camera_entry, red_onnx
-from tests.deployment.test_bundle import resealed
+from tests.deployment.tampering import resealed
 from tests.deployment.tiny_policy import RANGES, build, tiny_onnx
 
 

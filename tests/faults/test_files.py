@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import pickle
 import shutil
 import sys
 import time
@@ -21,20 +20,10 @@ import pytest
 
 from sim2real.deployment.archive import pack, unpack
 from sim2real.deployment.bundle import load_bundle
-from sim2real.deployment.manifest import Manifest
 from sim2real.errors import BundleError
+from tests.deployment.tampering import bomb, resealed
 from tests.deployment.tiny_policy import tiny_onnx
 from tests.ros.hand_policies import write_policy
-
-
-def resealed(source, target, change):
-    """A bundle that ``change(members, manifest)`` altered and sealed again, as somebody does who knows how."""
-    members = unpack(source.read_bytes())
-    raw = json.loads(members.pop("manifest.json"))
-    change(members, raw)
-    raw["members"] = {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}
-    target.write_bytes(pack({"manifest.json": Manifest.model_validate(raw).sealed().to_bytes(), **members}))
-    return target
 
 
 def refused(rig, bundle, *arguments) -> str:
@@ -139,16 +128,6 @@ def test_deploy_refuses_a_damaged_file(rig, reach_bundle, tmp_path, way, words):
 
 
 # ------------------------------------------------------------------------------------------------- 16
-class Bomb:
-    """Leaves a file behind if anybody unpickles it."""
-
-    def __init__(self, canary):
-        self._canary = str(canary)
-
-    def __reduce__(self):
-        return os.system, (f"touch {self._canary}",)
-
-
 def hostile_files(source, folder):
     """(name, path, what the refusal says) of files that would do something if they were believed."""
     canary = folder / "executed"
@@ -174,12 +153,12 @@ def hostile_files(source, folder):
         model.graph.node[1].op_type = "Loop"
 
     def pickled(members, raw):
-        members["policy.onnx"] = pickle.dumps(Bomb(canary))
+        members["policy.onnx"] = bomb(canary)
 
     def yaml_object(members, raw):
         members["robot/robot.yaml"] = f"!!python/object/apply:os.system ['touch {canary}']".encode()
 
-    (folder / "pickle.s2r").write_bytes(pickle.dumps(Bomb(canary)))
+    (folder / "pickle.s2r").write_bytes(bomb(canary))
     yield "pickle", folder / "pickle.s2r", "not a policy bundle"
     with zipfile.ZipFile(folder / "bomb.s2r", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("policy.onnx", bytes(200 << 20))

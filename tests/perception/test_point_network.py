@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from sim2real.perception.kuka_renders import Renders  # noqa: E402
 from sim2real.perception.point_network import PointNetwork  # noqa: E402
-from sim2real.perception.point_training import Effects, PointConfig, align, predict, train  # noqa: E402
+from sim2real.perception.point_training import PointConfig, align, predict, train  # noqa: E402
 from sim2real.simulators.kuka_scene import CAMERA, CUBE_HEIGHT  # noqa: E402
 
 CAMERA_48 = CAMERA.resized(64, 48)
@@ -76,11 +76,3 @@ def test_the_same_seed_trains_the_same_network():
 
     one, two = once(), once()
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
-
-
-def test_effects_change_pictures_and_are_new_each_time():
-    images = squares(4, 0).images
-    effects = Effects(0)
-    first, second = effects(images), effects(images)
-    assert not np.array_equal(first, images) and not np.array_equal(first, second)
-    assert np.array_equal(first, Effects(0)(images))

@@ -9,7 +9,7 @@ from sim2real.perception import training
 from sim2real.perception.dataset import Frames
 from sim2real.perception.examine import examine
 from sim2real.perception.locate import summary
-from sim2real.perception.training import LocateConfig, align, image_effects, learn, save, train
+from sim2real.perception.training import LocateConfig, align, learn, save, train
 
 TINY = LocateConfig("ur5e-locate", width=32, images=320, randomization="none", epochs=20, workers=1)
 
@@ -77,20 +77,6 @@ def test_the_same_seed_gives_the_same_network():
     aligned = align(first, frames, frames.images[:32], config, effects=False).predict(frames.images)[0]
     assert not np.array_equal(aligned, before)
     np.testing.assert_array_equal(first.predict(frames.images)[0], before)  # the network given is as it was
-
-
-def test_effects_leave_things_in_their_places():
-    image = np.zeros((64, 48, 64, 3), np.uint8)
-    image[:, 20:26, 30:36] = 255
-    changed = image_effects(0)(image, np.random.default_rng(0))
-    assert (changed != image).any()
-    weight = changed[..., 1].astype(float) - np.median(changed[..., 1], axis=(1, 2), keepdims=True)
-    weight = np.where(weight > 60, weight, 0.0)
-    seen = weight.sum((1, 2)) > 1500  # where no cutout hides it
-    rows, columns = np.arange(48)[:, None] + 0.5, np.arange(64) + 0.5
-    total = weight.sum((1, 2))[seen]
-    at = np.column_stack([(weight * rows).sum((1, 2))[seen], (weight * columns).sum((1, 2))[seen]]) / total[:, None]
-    assert seen.sum() > 30 and np.median(np.abs(at - [23.0, 33.0]), axis=0).max() < 0.3
 
 
 @pytest.mark.parametrize(("changes", "text"), [
