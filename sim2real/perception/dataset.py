@@ -19,6 +19,7 @@ from sim2real import __version__, rng, rotations
 from sim2real.errors import BadInputError, unknown
 from sim2real.files import atomic_path
 from sim2real.perception.domains import Domain
+from sim2real.perception.postures import draw_postures
 from sim2real.randomization.images import ImageRandomizer
 from sim2real.randomization.visual import draw_frames
 from sim2real.simulators.paint_pool import PaintPool, make_painter, part_of
@@ -41,12 +42,14 @@ class Placing:
         region: Where its centre is: x from, to, y from, to, in the robot's base frame in [m].
         edge: Its edges are between these two lengths in [m].
         joint_spread: How far each joint is at most from home in [rad].
+        reaching: Share of frames in which the arm reaches over the region, see ``draw_postures``.
     """
 
     thing: str
     region: tuple[float, float, float, float]
     edge: tuple[float, float]
     joint_spread: float = 0.0
+    reaching: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,7 @@ def draw_poses(scene: VisualScene, placing: Placing, count: int, seed: int) -> t
     turn = rotations.multiply(base, np.column_stack([np.cos(0.5 * yaw), zero, zero, np.sin(0.5 * yaw)]))
     joints = None
     if scene.robot is not None:
-        off = 2.0 * rng.uniform(seed, np.arange(count), 0, "initial", scene.robot.num_joints) - 1.0
-        joints = np.clip(scene.robot.home + placing.joint_spread * off, scene.robot.position_low,
-                         scene.robot.position_high)
+        joints = draw_postures(scene.robot, labels, placing.region, placing.joint_spread, placing.reaching, seed)
     return Poses(count, joints, places={placing.thing: np.column_stack([place, turn])},
                  sizes={placing.thing: np.repeat(edge[:, None], 3, axis=1)}), labels.astype(np.float32)
 

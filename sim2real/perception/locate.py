@@ -27,6 +27,7 @@ CLOSE = "close"
 _MARGIN = 0.02  # [m] beyond where the block may lie, so that a place at its border is no exception
 _EDGE = 0.048, 0.062  # [m] of blocks
 _JOINT_SPREAD = 0.4  # [rad]
+_REACHING = 0.5  # share of images in which the arm is on its way, or there
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Locate:
         scene = scene.with_cameras(model.resized(width, round(width * model.height / model.width)))
         (x_low, x_high), (y_low, y_high) = workspace(robot)
         region = x_low - _MARGIN, x_high + _MARGIN, y_low - _MARGIN, y_high + _MARGIN
-        return cls(robot, scene, Placing(BLOCK, region, _EDGE, _JOINT_SPREAD))
+        return cls(robot, scene, Placing(BLOCK, region, _EDGE, _JOINT_SPREAD, _REACHING))
 
     @property
     def size(self) -> tuple[int, int]:

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 
 from sim2real.errors import BadInputError
+from sim2real.kinematics import Chain
 from sim2real.perception import dataset
 from sim2real.perception.dataset import Placing, draw_poses, render_dataset
 from sim2real.perception.domains import FULL, MILD, PLAIN, randomized
 from sim2real.perception.locate import Locate
+from sim2real.perception.postures import draw_postures
 from sim2real.robots import load_robot
 from sim2real.simulators.paint_pool import make_painter
 
@@ -42,7 +44,22 @@ def test_places_fill_the_region_and_blocks_stand_on_the_table(task):
     edge = poses.sizes["block"]
     assert (edge[:, :1] == edge).all() and edge.min() >= 0.048 and edge.max() <= 0.062
     np.testing.assert_allclose(poses.places["block"][:, 2], 0.5 * edge[:, 0])
-    assert np.abs(poses.joints - task.robot.home).max() <= task.placing.joint_spread
+
+
+def test_half_of_the_arms_are_about_home_and_the_others_reach(task):
+    robot, spread = task.robot, task.placing.joint_spread
+    poses, labels = draw_poses(task.scene, task.placing, 2000, seed=0)
+    home = (np.abs(poses.joints - robot.home) <= spread + 1e-9).all(axis=1)
+    calm = draw_postures(robot, labels, task.placing.region, 0.0, 1.0, seed=0)
+    tool = Chain.from_robot(robot).forward(calm)[0]
+    at_thing = np.abs(tool[:, :2] - labels).max(axis=1) < 0.05
+    low, high = np.array(task.placing.region[::2]), np.array(task.placing.region[1::2])
+    over = ((tool[:, :2] > low - 0.05) & (tool[:, :2] < high + 0.05)).all(axis=1)
+    assert 0.5 < home.mean() < 0.75 and 0.45 < at_thing.mean() < 0.6 and over.mean() > 0.95
+    assert 0.06 < tool[over, 2].min() and tool[over, 2].max() < 0.37
+    np.testing.assert_array_equal(draw_postures(robot, labels[:7], task.placing.region, 0.0, 1.0, seed=0), calm[:7])
+    near_home = draw_postures(robot, labels, task.placing.region, spread, 0.0, seed=0)
+    assert np.abs(near_home - robot.home).max() <= spread
 
 
 def test_labels_are_in_the_base_frame(task):
