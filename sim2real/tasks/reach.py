@@ -38,8 +38,9 @@ class Reach(Task):
     lead = 3.0  # largest distance of the command from the measured position, in increments at the velocity limit
     history = 4  # periods of actions and leads seen: as many as the longest dead time spans
     smoothness = 1.0  # weight of the penalty on changing actions
-    posture = 0.0  # weight of the penalty on joints away from home
-    start_spread = 0.1  # [rad] of joints about a natural posture where an episode starts
+    # weight of the penalty on joints away from home: six joints have three degrees more than a point asks for, in which
+    # an arm that goes from goal to goal would drift until it meets the ground or itself
+    posture = 0.3
 
     def __init__(self, robot, options=None):
         super().__init__(robot, options)
@@ -207,8 +208,7 @@ class Reach(Task):
         state = RobotState.zeros(len(u), self.robot.num_joints)
         other = natural[np.minimum(np.searchsorted(weight, u[:, 1]), len(natural) - 1)]
         base = np.where(u[:, :1] < 0.5, self._home, other)
-        spread = 2.0 * self.start_spread
-        state.joint_position = np.clip(base + spread * (u[:, 2:] - 0.5), self._low + self._margin,
+        state.joint_position = np.clip(base + 0.2 * (u[:, 2:] - 0.5), self._low + self._margin,
                                        self._high - self._margin)
         return state
 
@@ -232,13 +232,8 @@ class Reach(Task):
         return (terms.near(error, 0.2) + terms.inside(error, 0.02) + terms.inside(error, 0.006)
                 - self.smoothness * terms.action_rate(action, context.last_action) - 0.02 * terms.mean_square(action)
                 - 2.0 * speed * terms.inside(error, 0.05)
-                - self._posture_cost(true_state)
+                - self.posture * terms.mean_square(true_state.joint_position - self._home)
                 - terms.beyond(true_state.joint_position, each["near low"], each["near high"]))
-
-    def _posture_cost(self, true_state: RobotState) -> np.ndarray | float:
-        if not self.posture:
-            return 0.0
-        return self.posture * terms.mean_square(true_state.joint_position - self._home)
 
     def _each(self, n: int) -> dict[str, np.ndarray]:
         """Limits and steps of the joints, (n, J): whole arrays are many times faster than rows that are repeated."""

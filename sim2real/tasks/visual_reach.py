@@ -27,7 +27,6 @@ class VisualReach(Reach):
 
     name = "visual-reach"
     sees = ("block_x", "block_y")
-    posture, start_spread = 0.3, 0.4
     defaults = {**Reach.defaults, "hover": 0.12, "block_z": 0.03, "area": None}
 
     def __init__(self, robot, options=None):

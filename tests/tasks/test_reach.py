@@ -114,6 +114,9 @@ def test_reward_prefers_the_goal_and_smooth_actions(task):
 
     best, away, jumpy = reward(here, zeros), reward(here + 0.1, zeros), reward(here, zeros + 1.0)
     assert best > 2.9 and best > jumpy > away
+    at_goal.joint_position[:, -1] += 1.0  # the last joint turns about the tool's own axis
+    np.testing.assert_allclose(task.chain.forward(at_goal.joint_position)[0], here, atol=1e-9)
+    assert best - 0.1 < reward(here, zeros) < best - 0.01
 
 
 def test_orientation_counts_when_asked():
