@@ -38,8 +38,8 @@ ROS = [f'{package}; python_version < "3.14"' for package in (
     "ros-diagnostic-msgs", "ros-std-srvs", "ros-nav-msgs")]
 CAMERAS = ["opencv-python-headless>=4.8"]
 PLOTS = ["matplotlib>=3.8", "pillow>=10"]
-DEV = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6", "setuptools>=68", "wheel>=0.42", *PLOTS,
-       *CAMERAS]
+DEV = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6", "setuptools>=68", "wheel>=0.42", "h5py>=3.10",
+       *PLOTS, *CAMERAS]
 
 
 def extension() -> Extension:

@@ -1,5 +1,6 @@
 """The digits benchmark: its data, its rows and its table; trained on the real digits only where they are."""
 
+import h5py
 import numpy as np
 import pytest
 
@@ -44,7 +45,6 @@ def test_samples_follow_from_the_seed():
 
 
 def test_usps_is_read_from_hdf5(tmp_path):
-    h5py = pytest.importorskip("h5py")
     pixels = np.zeros((2, 256))
     pixels[0] = 1.0
     with h5py.File(tmp_path / "usps.h5", "w") as file:
