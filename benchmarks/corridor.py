@@ -35,11 +35,11 @@ from sim2real.perception.corridor import (
 from sim2real.perception.flight import Flown, fly, oracle, straight
 from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.visual import draw_frames
-from sim2real.simulators import textures
-from sim2real.simulators.corridor_scene import CAMERA, corridor_scene
-from sim2real.simulators.corridors import CorridorPlan, draw_corridors
-from sim2real.simulators.paint_pool import PaintPool, make_painter
-from sim2real.simulators.visual_scene import VisualScene
+from sim2real.simulators.painting import textures
+from sim2real.simulators.painting.paint_pool import PaintPool, make_painter
+from sim2real.simulators.scenes.corridor_scene import CAMERA, corridor_scene
+from sim2real.simulators.scenes.corridors import CorridorPlan, draw_corridors
+from sim2real.simulators.scenes.visual_scene import VisualScene
 from sim2real.visual_vocabulary import TEXTURES
 
 UNSEEN = 1_000_000  # number of the first test corridor

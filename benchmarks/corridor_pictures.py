@@ -8,8 +8,8 @@ import numpy as np
 
 from sim2real.files import atomic_path
 from sim2real.perception.flight import Flown
-from sim2real.simulators.corridor_boxes import slots
-from sim2real.simulators.corridors import Corridors
+from sim2real.simulators.scenes.corridor_boxes import slots
+from sim2real.simulators.scenes.corridors import Corridors
 
 _COLORS = {"randomized": "#2a6f97", "plain": "#b0413e"}
 _FACES = {"pillar": "#8a8f94", "furniture": "#d9cdb8"}

@@ -26,8 +26,16 @@ import numpy as np
 from sim2real.cameras import CameraModel
 from sim2real.cli.output import note, print_json, print_table, progress_bar
 from sim2real.errors import BadInputError, Sim2RealError
-from sim2real.simulators.kuka_scene import CAMERA, CUBE_HEIGHT, TABLE_X, TABLE_Y, kuka_camera, kuka_scene, lower_part
-from sim2real.simulators.visual_scene import VisualScene
+from sim2real.simulators.scenes.kuka_scene import (
+    CAMERA,
+    CUBE_HEIGHT,
+    TABLE_X,
+    TABLE_Y,
+    kuka_camera,
+    kuka_scene,
+    lower_part,
+)
+from sim2real.simulators.scenes.visual_scene import VisualScene
 
 _UNDER = "shared/data/kuka_table_images"  # beside the checkout, or beside what holds several
 DATA = next((folder / _UNDER for folder in Path(__file__).resolve().parents if (folder / _UNDER).is_dir()),
@@ -60,8 +68,8 @@ def run_seed(images: np.ndarray, camera: CameraModel, seed: int, budget: Budget)
     from sim2real.perception.photographs import background_of, pasted
     from sim2real.perception.point_network import PointNetwork
     from sim2real.perception.point_training import PointConfig, align, predict, train
-    from sim2real.simulators.mujoco_painter import MujocoPainter
-    from sim2real.simulators.paint_pool import PaintPool
+    from sim2real.simulators.painting.mujoco_painter import MujocoPainter
+    from sim2real.simulators.painting.paint_pool import PaintPool
 
     torch.set_num_threads(1)
     scene, large = (_lower(kuka_scene(k * WIDTH, k * HEIGHT, camera)) for k in (1, 2))

@@ -25,9 +25,9 @@ from sim2real.errors import MissingDependencyError
 from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.visual import draw_frames
 from sim2real.robots import load_robot
-from sim2real.simulators.paint_pool import make_painter
-from sim2real.simulators.table_scene import front_camera, table_scene
-from sim2real.simulators.visual_scene import Poses
+from sim2real.simulators.painting.paint_pool import make_painter
+from sim2real.simulators.scenes.table_scene import front_camera, table_scene
+from sim2real.simulators.scenes.visual_scene import Poses
 
 FRAMES, SIDE, ROUNDS = 96, 64, 7
 KEPT = ("shadow", "shadow_softness", "distractor_*")

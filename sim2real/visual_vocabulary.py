@@ -24,7 +24,7 @@ TOPICS = {
     "camera": ("camera_*", "focal_scale", "lens_*"), "background": ("background_*",),
     "distractors": ("distractor_*",),
 }
-SCENES = ("robot", "table")  # by name: see sim2real.simulators.scenes
+SCENES = ("robot", "table")  # by name: see sim2real.simulators.scenes.by_name
 
 
 def _row(name, unit, nominal, train, twin, physical, role, text, *, log=False, engines=ENGINES):

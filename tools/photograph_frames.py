@@ -12,8 +12,8 @@ import numpy as np
 from sim2real.perception.kuka_renders import render
 from sim2real.perception.point_training import Effects
 from sim2real.randomization.contact_sheet import contact_sheet, save_png
-from sim2real.simulators.kuka_scene import kuka_scene, lower_part
-from sim2real.simulators.mujoco_painter import MujocoPainter
+from sim2real.simulators.painting.mujoco_painter import MujocoPainter
+from sim2real.simulators.scenes.kuka_scene import kuka_scene, lower_part
 
 WIDTH, HEIGHT, COLUMNS = 240, 180, 4
 

@@ -121,7 +121,7 @@ def _parameters(args: argparse.Namespace) -> int:
 def _look_parameters(scene: str, robot: str) -> list:
     from sim2real.parameters import ParameterSpace
     from sim2real.robots import load_robot
-    from sim2real.simulators.scenes import make_scene
+    from sim2real.simulators.scenes.by_name import make_scene
 
     made = make_scene(scene, load_robot(robot))
     return [*made.space.parameters, *ParameterSpace.for_images().parameters]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sim2real.parameters import ParameterSpace
     from sim2real.randomization import RandomizationPlan
     from sim2real.robots import RobotDescription
-    from sim2real.simulators.painter import Painter
-    from sim2real.simulators.visual_scene import VisualScene
+    from sim2real.simulators.painting.painter import Painter
+    from sim2real.simulators.scenes.visual_scene import VisualScene
 
 NAME = "show"
 HELP = "randomized frames of a scene as one picture"
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.cli.output import print_json, progress_bar, say
     from sim2real.errors import BadInputError
     from sim2real.robots import load_robot
-    from sim2real.simulators.paint_pool import make_painter
+    from sim2real.simulators.painting.paint_pool import make_painter
 
     if not args.output.lower().endswith(".png"):
         raise BadInputError(f"expected a .png file to write, got {args.output}; use -o sheet.png")
@@ -87,7 +87,7 @@ def _scene(robot: RobotDescription, kind: str, folder: str | None) -> VisualScen
     from dataclasses import replace
     from pathlib import Path
 
-    from sim2real.simulators.scenes import make_scene
+    from sim2real.simulators.scenes.by_name import make_scene
 
     scene = make_scene(kind, robot)
     return replace(scene, texture_folder=Path(folder)) if folder else scene
@@ -169,7 +169,7 @@ def _restricted(topics: str, *plans: RandomizationPlan) -> list[RandomizationPla
 def _frames(painter: Painter, camera: str, looks: np.ndarray, effects: np.ndarray, size: tuple[int, int] | None,
             seed: int, progress) -> np.ndarray:
     from sim2real.randomization.images import ImageRandomizer
-    from sim2real.simulators.visual_scene import Poses
+    from sim2real.simulators.scenes.visual_scene import Poses
 
     frames = painter.render(camera, Poses(len(looks)), looks, progress=progress, size=size)
     if (effects == _image_space().nominal).all():

@@ -12,7 +12,7 @@ from sim2real.evaluation.twins import SEED, TwinPlan
 from sim2real.files import atomic_path
 from sim2real.robots import RobotDescription
 from sim2real.simulators import Simulator, make_simulator
-from sim2real.simulators.robot_scene import overview_camera
+from sim2real.simulators.scenes.robot_scene import overview_camera
 from sim2real.tasks import Task
 
 _GOAL, _INK = (209, 73, 62), (34, 48, 58)

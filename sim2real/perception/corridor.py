@@ -24,11 +24,11 @@ from sim2real.errors import BadInputError
 from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, Flight
 from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.image_effects import ImageEffects
-from sim2real.simulators.corridor_scene import CAMERA, corridor_poses
-from sim2real.simulators.corridors import CorridorPlan, Corridors, draw_corridors
-from sim2real.simulators.painter import Painter
-from sim2real.simulators.rays import clearance, free_distance
-from sim2real.simulators.visual_scene import Poses, VisualScene
+from sim2real.simulators.painting.painter import Painter
+from sim2real.simulators.scenes.corridor_scene import CAMERA, corridor_poses
+from sim2real.simulators.scenes.corridors import CorridorPlan, Corridors, draw_corridors
+from sim2real.simulators.scenes.rays import clearance, free_distance
+from sim2real.simulators.scenes.visual_scene import Poses, VisualScene
 
 COLLISION = 2.0  # [m]: the horizon of the collision that is judged, two seconds of flight
 _TILT, _PITCH = math.radians(20.0), math.radians(8.0)  # of the drone in training pictures

@@ -26,8 +26,8 @@ from sim2real.perception.corridor import (
 from sim2real.perception.flight import HEADINGS
 from sim2real.perception.training import RANDOMIZATIONS
 from sim2real.randomization.visual import draw_frames
-from sim2real.simulators.corridor_scene import CAMERA, camera, corridor_scene
-from sim2real.simulators.paint_pool import PaintPool
+from sim2real.simulators.painting.paint_pool import PaintPool
+from sim2real.simulators.scenes.corridor_scene import CAMERA, camera, corridor_scene
 
 LEAST_IMAGES, MOST_IMAGES = 256, 200_000
 _TEST_IMAGES, _EACH = 400, 8

@@ -22,8 +22,8 @@ from sim2real.perception.domains import Domain
 from sim2real.perception.postures import draw_postures
 from sim2real.randomization.images import ImageRandomizer
 from sim2real.randomization.visual import draw_frames
-from sim2real.simulators.paint_pool import PaintPool, make_painter, part_of
-from sim2real.simulators.visual_scene import Poses, VisualScene
+from sim2real.simulators.painting.paint_pool import PaintPool, make_painter, part_of
+from sim2real.simulators.scenes.visual_scene import Poses, VisualScene
 
 MOST_IMAGES = 200_000
 MOST_BYTES = 4 << 30  # of all pixels of a data set

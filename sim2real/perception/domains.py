@@ -16,7 +16,7 @@ from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.distributions import Uniform
 from sim2real.randomization.terms import Term
-from sim2real.simulators.visual_scene import VisualScene
+from sim2real.simulators.scenes.visual_scene import VisualScene
 
 
 @dataclass(frozen=True)

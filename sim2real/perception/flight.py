@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim2real.errors import BadInputError
-from sim2real.simulators.corridors import Corridors
-from sim2real.simulators.rays import clearance, free_distance
+from sim2real.simulators.scenes.corridors import Corridors
+from sim2real.simulators.scenes.rays import clearance, free_distance
 
 HEADINGS = np.radians(np.linspace(56.0, -56.0, 15))  # to the left first, as columns of a picture
 HORIZON = 5.0  # [m]: what is farther free does not matter

@@ -12,7 +12,8 @@ from sim2real.randomization.distributions import LogUniform, Uniform
 from sim2real.randomization.plan import RandomizationPlan
 from sim2real.randomization.terms import Term
 from sim2real.randomization.visual import draw_frames
-from sim2real.simulators.kuka_scene import (
+from sim2real.simulators.painting.looks import Views
+from sim2real.simulators.scenes.kuka_scene import (
     CUBE,
     CUBE_HEIGHT,
     DARK_TAPES,
@@ -22,8 +23,7 @@ from sim2real.simulators.kuka_scene import (
     WHITE_TAPES,
     nominal_values,
 )
-from sim2real.simulators.looks import Views
-from sim2real.simulators.visual_scene import Poses, VisualScene
+from sim2real.simulators.scenes.visual_scene import Poses, VisualScene
 
 
 @dataclass(frozen=True)

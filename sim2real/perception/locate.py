@@ -17,8 +17,8 @@ from sim2real.errors import BadInputError, TaskError
 from sim2real.perception.dataset import Frames, Placing, render_dataset
 from sim2real.perception.domains import PLAIN, Domain, randomized
 from sim2real.robots import RobotDescription, load_robot
-from sim2real.simulators.table_scene import BLOCK, FRONT, table_scene, workspace
-from sim2real.simulators.visual_scene import VisualScene
+from sim2real.simulators.scenes.table_scene import BLOCK, FRONT, table_scene, workspace
+from sim2real.simulators.scenes.visual_scene import VisualScene
 
 NAME = "locate"
 LABELS, UNIT = ("block_x", "block_y"), "m"

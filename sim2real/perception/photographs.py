@@ -14,8 +14,8 @@ from sim2real.adaptation.sources import SUFFIXES, read_image
 from sim2real.errors import BadInputError
 from sim2real.files import read_at_most
 from sim2real.perception.kuka_renders import Renders, draw_poses, frame_values, pixels_of
-from sim2real.simulators.kuka_scene import BASE_HEIGHT, CUBE_HEIGHT, UPPER
-from sim2real.simulators.visual_scene import VisualScene
+from sim2real.simulators.scenes.kuka_scene import BASE_HEIGHT, CUBE_HEIGHT, UPPER
+from sim2real.simulators.scenes.visual_scene import VisualScene
 
 LEAST = 8  # photographs: the median of fewer still shows the cube
 _ASPECT = 640 / 480

@@ -14,8 +14,8 @@ from sim2real.parameters import ParameterSpace
 from sim2real.randomization.distributions import Uniform
 from sim2real.randomization.plan import RandomizationPlan
 from sim2real.randomization.sampler import Sampler
-from sim2real.simulators.painter import Painter
-from sim2real.simulators.visual_scene import Poses
+from sim2real.simulators.painting.painter import Painter
+from sim2real.simulators.scenes.visual_scene import Poses
 
 
 def draw_frames(plan: RandomizationPlan, space: ParameterSpace, frames: np.ndarray | Sequence[int], seed: int = 0

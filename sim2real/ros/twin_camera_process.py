@@ -33,8 +33,8 @@ from sim2real.ros.sensor_sections import CameraTopic
 from sim2real.types import RobotState
 
 if TYPE_CHECKING:
-    from sim2real.simulators.painter import Painter
-    from sim2real.simulators.visual_scene import Poses
+    from sim2real.simulators.painting.painter import Painter
+    from sim2real.simulators.scenes.visual_scene import Poses
 
 
 @dataclass
@@ -153,10 +153,10 @@ class _Newest:
 
 def main(settings: dict[str, Any]) -> None:
     """Publish until standard input ends."""
-    from sim2real.simulators.paint_pool import make_painter
-    from sim2real.simulators.robot_scene import robot_poses
-    from sim2real.simulators.scenes import make_scene
-    from sim2real.simulators.visual_scene import Poses
+    from sim2real.simulators.painting.paint_pool import make_painter
+    from sim2real.simulators.scenes.by_name import make_scene
+    from sim2real.simulators.scenes.robot_scene import robot_poses
+    from sim2real.simulators.scenes.visual_scene import Poses
 
     os.nice(5)  # the processor is the plant's first
     robot = load_robot(settings["robot"])

@@ -19,7 +19,7 @@ from sim2real.simulators.sensors import make_sensors
 from sim2real.types import RobotState
 
 if TYPE_CHECKING:
-    from sim2real.simulators.painter import Painter
+    from sim2real.simulators.painting.painter import Painter
 
 
 class Simulator(abc.ABC):
@@ -153,8 +153,8 @@ class Simulator(abc.ABC):
             BadInputError: An unknown camera or kind, or an impossible size.
             MissingDependencyError: What the engine draws with is missing.
         """
-        from sim2real.simulators import paint_pool
-        from sim2real.simulators.robot_scene import robot_poses, robot_scene
+        from sim2real.simulators.painting import paint_pool
+        from sim2real.simulators.scenes.robot_scene import robot_poses, robot_scene
 
         if self.engine not in paint_pool.ENGINES:
             raise SimulationError(f"engine {self.engine!r} cannot render; use mujoco or pybullet")

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks import corridor, corridor_pictures
 from sim2real.perception.flight import fly, straight
-from sim2real.simulators import textures
-from sim2real.simulators.corridor_scene import corridor_scene
-from sim2real.simulators.corridors import draw_corridors
+from sim2real.simulators.painting import textures
+from sim2real.simulators.scenes.corridor_scene import corridor_scene
+from sim2real.simulators.scenes.corridors import draw_corridors
 
 
 def test_textures_of_the_test_are_none_of_training(tmp_path):

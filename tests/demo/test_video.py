@@ -8,7 +8,7 @@ from sim2real.demo.video import project, target, write_gif
 from sim2real.deployment.bundle import load_bundle
 from sim2real.robots import load_robot
 from sim2real.simulators.layout import overview
-from sim2real.simulators.robot_scene import outside
+from sim2real.simulators.scenes.robot_scene import outside
 from sim2real.tasks import load_task
 
 

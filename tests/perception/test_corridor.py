@@ -14,10 +14,10 @@ from sim2real.perception.corridor import (
 )
 from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, fly
 from sim2real.randomization.visual import draw_frames
-from sim2real.simulators.corridor_scene import CAMERA, corridor_scene
-from sim2real.simulators.corridors import CorridorPlan, draw_corridors
-from sim2real.simulators.paint_pool import make_painter
-from sim2real.simulators.rays import clearance, free_distance
+from sim2real.simulators.painting.paint_pool import make_painter
+from sim2real.simulators.scenes.corridor_scene import CAMERA, corridor_scene
+from sim2real.simulators.scenes.corridors import CorridorPlan, draw_corridors
+from sim2real.simulators.scenes.rays import clearance, free_distance
 
 K = len(HEADINGS)
 

@@ -9,7 +9,7 @@ from sim2real.perception.domains import FULL, MILD, PLAIN, randomized
 from sim2real.perception.locate import Locate
 from sim2real.perception.postures import draw_postures
 from sim2real.robots import load_robot
-from sim2real.simulators.paint_pool import make_painter
+from sim2real.simulators.painting.paint_pool import make_painter
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from sim2real.errors import BadInputError
 from sim2real.perception import flight
 from sim2real.perception.flight import HEADINGS, HORIZON, FlightPlan, fly, greedy, oracle, straight
-from sim2real.simulators.corridors import CorridorPlan, draw_corridors
+from sim2real.simulators.scenes.corridors import CorridorPlan, draw_corridors
 
 K = len(HEADINGS)
 BARE = dataclasses.replace(CorridorPlan(), pillar_share=0.0, furniture_share=0.0, panel_share=0.0, dead_end_share=0.0,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim2real.simulators.kuka_scene import CAMERA, CUBE_HEIGHT, TABLE_HEIGHT, TABLE_X, TABLE_Y, kuka_scene
+from sim2real.simulators.scenes.kuka_scene import CAMERA, CUBE_HEIGHT, TABLE_HEIGHT, TABLE_X, TABLE_Y, kuka_scene
 
 pytest.importorskip("pybullet_data")
 
@@ -13,7 +13,7 @@ from sim2real.perception.photographs import pasted  # noqa: E402
 
 @pytest.fixture(scope="module")
 def painter():
-    from sim2real.simulators.mujoco_painter import MujocoPainter
+    from sim2real.simulators.painting.mujoco_painter import MujocoPainter
 
     with MujocoPainter(kuka_scene(320, 240), shadows="none", samples=0) as painter:
         yield painter

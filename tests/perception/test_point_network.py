@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from sim2real.perception.kuka_renders import Renders  # noqa: E402
 from sim2real.perception.point_network import PointNetwork  # noqa: E402
 from sim2real.perception.point_training import PointConfig, align, predict, train  # noqa: E402
-from sim2real.simulators.kuka_scene import CAMERA, CUBE_HEIGHT  # noqa: E402
+from sim2real.simulators.scenes.kuka_scene import CAMERA, CUBE_HEIGHT  # noqa: E402
 
 CAMERA_48 = CAMERA.resized(64, 48)
 

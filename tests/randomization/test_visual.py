@@ -12,9 +12,9 @@ from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.distributions import Uniform
 from sim2real.randomization.terms import Term
 from sim2real.randomization.visual import VisualRandomizer, draw_frames, with_pictures
-from sim2real.simulators.paint_pool import make_painter
-from sim2real.simulators.table_scene import front_camera, table_scene
-from sim2real.simulators.visual_scene import Poses
+from sim2real.simulators.painting.paint_pool import make_painter
+from sim2real.simulators.scenes.table_scene import front_camera, table_scene
+from sim2real.simulators.scenes.visual_scene import Poses
 from sim2real.visual_vocabulary import TOPICS
 
 SCENE = table_scene(None, front_camera(None, 48, 36))
