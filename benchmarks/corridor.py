@@ -91,7 +91,6 @@ def fly_all(predictors: list[Predictor], count: int, say) -> list[Flown]:
         with painter:
             for number in range(count):
                 corridor = draw_corridors(TEST_CORRIDORS, np.array([UNSEEN + number]))[np.zeros(len(predictors), int)]
-
                 see = seen_by(predictors, painter, looks[number:number + 1])
                 flown.append(fly(corridor, see))
                 say(f"corridor {number}: {np.round(flown[-1].distance, 1).tolist()} m")
@@ -151,8 +150,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="one JSON line")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings of each method")
-    parser.add_argument("--frames", type=int, default=10_000, metavar="N", help="training pictures of each method")
-    parser.add_argument("--epochs", type=int, default=16, metavar="N", help="passes over them")
+    parser.add_argument("--frames", type=int, default=24_000, metavar="N", help="training pictures of each method")
+    parser.add_argument("--epochs", type=int, default=8, metavar="N", help="passes over them")
     parser.add_argument("--corridors", type=int, default=40, metavar="N", help="unseen corridors to fly through")
     parser.add_argument("--pictures", metavar="DIR", help="write corridor-views.png and corridor-flights.png there")
     args = parser.parse_args()
