@@ -5,6 +5,7 @@ from __future__ import annotations
 from sim2real.parameters import Parameter, ParameterSpace
 from sim2real.randomization import RandomizationPlan
 from sim2real.robots import list_robots, load_robot
+from sim2real.simulators.scenes.by_name import make_scene
 
 ROLES = {
     "dynamics": "bodies and what acts on them",
@@ -13,6 +14,12 @@ ROLES = {
     "sensing": "what the sensors report",
     "disturbance": "events within an episode",
     "defect": "what only twins have, never training",
+    "appearance": "of each group of things, as `color_mix.table`",
+    "light": "lamps, each with its number, and shadows",
+    "camera": "where it is and what its lens does",
+    "background": "where nothing is",
+    "distractor": "things that need not be there",
+    "image": "what camera, link and training do to pixels",
 }
 PAGE_COMMAND = "sim2real list parameters --markdown > docs/parameters.md"
 _INTRO = f"""# Parameters
@@ -28,6 +35,8 @@ evaluation sweeps it. This page is made by `{PAGE_COMMAND}`; do not edit it.
 - *within*: whether it may change within an episode (plans with `when: step` or an interval).
 - A robot's own nominal and ranges stand in `parameters:` of its robot.yaml, with their sources.
 """
+_HEAD = ("| name | unit | nominal | training | twin | drawn | within | engines | meaning |",
+         "|---|---|---|---|---|---|---|---|---|")
 
 
 def element_columns(space: ParameterSpace) -> dict[str, list[str]]:
@@ -68,18 +77,36 @@ def markdown_page() -> str:
             if rows:
                 parts.append(f"### {role.capitalize()}: {meaning}\n\n" + _table(space, rows, families))
         parts.append(_together(space))
+    for title, words, space in (
+            ("Looks", "Of a scene, here of `sim2real list parameters --scene table`. See [vision](vision.md).",
+             make_scene("table", load_robot("ur5e")).space),
+            ("Images", "Of any camera's images. See [images](images.md).", ParameterSpace.for_images())):
+        parts.append(f"## {title}\n\n{words}\n")
+        for role, meaning in ROLES.items():
+            rows = [p for p in space.parameters if p.role == role]
+            if rows:
+                parts.append(f"### {role.capitalize()}: {meaning}\n\n" + _looks_table(rows))
     return "\n".join(part for part in parts if part)
 
 
 def _table(space: ParameterSpace, rows: list[Parameter], families: dict[str, list[str]]) -> str:
-    lines = ["| name | unit | nominal | training | twin | drawn | within | engines | meaning |",
-             "|---|---|---|---|---|---|---|---|---|"]
+    lines = [*_HEAD]
     for p in rows:
         lines.append(_row(p.name, p, p.text))
         if p.name in families:
             element = space[f"{p.name}.{families[p.name][0]}"]
             lines.append(_row(f"{p.name}.*", element, "each alone, on top"))
     return "\n".join(lines) + "\n"
+
+
+def _looks_table(rows: list[Parameter]) -> str:
+    """A row for each family: its elements differ in little but their names."""
+    first: dict[str, str] = {}
+    for p in rows:
+        family, dot, _ = p.name.partition(".")
+        name, text = (f"{family}.*", p.text.partition(": ")[2]) if dot else (p.name, p.text)
+        first.setdefault(name, _row(name, p, text))
+    return "\n".join([*_HEAD, *first.values()]) + "\n"
 
 
 def _row(name: str, p: Parameter, text: str) -> str:

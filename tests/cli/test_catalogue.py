@@ -1,4 +1,7 @@
 from sim2real.cli import catalogue
+from sim2real.parameters import ParameterSpace
+from sim2real.robots import load_robot
+from sim2real.simulators.scenes.by_name import make_scene
 
 
 def test_page_is_current(root):
@@ -9,6 +12,10 @@ def test_page_is_current(root):
 def test_page_has_every_parameter():
     page = catalogue.markdown_page()
     assert all(f"| `{row['name']}` |" in page for row in catalogue.catalogue())
+    looks = [name if not dot else f"{name}.*" for name, dot, _ in (
+        p.name.partition(".") for p in make_scene("table", load_robot("ur5e")).space.parameters)]
+    for name in [*looks, *ParameterSpace.for_images().names]:
+        assert page.count(f"| `{name}` |") == 1, name
 
 
 def test_rows_are_families_once():
