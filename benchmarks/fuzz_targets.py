@@ -25,6 +25,7 @@ from sim2real.deployment.bundle import Bundle, load_bundle, write_bundle
 from sim2real.deployment.limits import count_violations
 from sim2real.deployment.manifest import Manifest
 from sim2real.deployment.policy import Golden, Policy
+from sim2real.deployment.sealed import Sealed
 from sim2real.errors import BundleError
 from sim2real.robots import RobotDescription, load_robot
 from sim2real.tasks import load_task, make_task
@@ -70,11 +71,11 @@ def written(task: Any) -> bytes:
     return path.read_bytes()
 
 
-def sealed(members: dict[str, bytes], raw: dict[str, Any]) -> bytes:
-    """A bundle as somebody makes it who knows how: hashes and seal fit whatever is in it."""
+def sealed(members: dict[str, bytes], raw: dict[str, Any], kind: type[Sealed] = Manifest) -> bytes:
+    """A file as somebody makes it who knows how: hashes and seal fit whatever is in it."""
     raw = {**raw, "members": {name: hashlib.sha256(data).hexdigest() for name, data in members.items()}}
     try:
-        content = Manifest.model_validate(raw).sealed().to_bytes()
+        content = kind.model_validate(raw).sealed().to_bytes()
     except (ValueError, TypeError, OverflowError):  # no manifest at all: as it stands
         content = json.dumps(raw, default=str).encode("utf-8", "replace")
     return pack({"manifest.json": content, **members})

@@ -65,7 +65,8 @@ def check(table, count):
     assert (table["crash"], table["unsafe"], table["executed"]) == (0, 0, 0)
     for name, row in table["kinds"].items():  # each kind is refused at least, and those that can be good sometimes are
         assert row["refused"] > 0, name
-    moved = ("bundle manifest", "bundle robot", "bundle network", "state messages", "wire")
+    moved = ("bundle manifest", "bundle robot", "bundle network", "encoder manifest", "encoder network",
+             "state messages", "wire")
     assert all(table["kinds"][name]["accepted"] for name in moved)
 
 
