@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.nn import functional
 from sim2real.adaptation.config import AlignConfig, Augment
 from sim2real.adaptation.confusion import Batch, make_objectives
 from sim2real.adaptation.networks import Network
+from sim2real.adaptation.schedule import remember, rise_and_fall
 
 _WARM_UP = 50  # steps, or a tenth of all
 _PAIRS = 32  # a step
@@ -64,15 +64,17 @@ class Trainer:
             sum(losses.values()).backward()
             self._optimizer.step()
             self._step += 1
-            self._remember()
+            # the memory grows from 0, so that the first weights are soon forgotten
+            remember(self.average, self.network, min(self._config.memory, self._step / (self._step + 10.0)))
             for name, loss in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(loss.detach()) / self._steps
         return sums
 
     def _losses(self) -> dict[str, torch.Tensor]:
         progress = self._step / self._total
+        warm_up = min(_WARM_UP, max(1, self._total // 10))
         for group in self._optimizer.param_groups:
-            group["lr"] = self._config.learning_rate * self._rise() * 0.5 * (1.0 + math.cos(math.pi * progress))
+            group["lr"] = self._config.learning_rate * rise_and_fall(self._step, self._total, warm_up)
         rows = next(self._sources)
         images = [self._source[rows]]
         if self.objectives:
@@ -89,10 +91,6 @@ class Trainer:
                 losses[name] = self._config.weight(name) * objective(batch)
         return losses
 
-    def _rise(self) -> float:
-        """From 0 to 1 over the first steps: Adam's first steps are long and blind."""
-        return min(1.0, (self._step + 1) / min(_WARM_UP, max(1, self._total // 10)))
-
     def _look(self, images: list[np.ndarray]) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
         """Predictions and features of several sets of images, in one pass."""
         sizes, together = [len(part) for part in images], np.concatenate(images)
@@ -105,12 +103,6 @@ class Trainer:
         if self.network.classes:
             return functional.cross_entropy(predictions, labels)
         return functional.smooth_l1_loss(predictions, labels)
-
-    @torch.no_grad()
-    def _remember(self) -> None:
-        """average <- m average + (1 - m) weights; m grows from 0, so that the first weights are soon forgotten."""
-        memory = min(self._config.memory, self._step / (self._step + 10.0))
-        torch._foreach_lerp_([*self.average.parameters()], [*self.network.parameters()], 1.0 - memory)
 
     def _batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Endless batches; each row once before any comes again."""

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from sim2real import rng
 from sim2real.adaptation.networks import Network
+from sim2real.adaptation.schedule import remember, rise_and_fall
 from sim2real.errors import BadInputError
 from sim2real.perception.flight import HEADINGS, HORIZON, RADIUS, SAFE_RADIUS, Flight
 from sim2real.randomization import RandomizationPlan
@@ -173,8 +174,7 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     batches = len(images) // config.batch_size
     steps = config.epochs * batches
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1.0 + math.cos(math.pi * step / steps)))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rise_and_fall(step, steps, _WARM_UP))
     for step in range(steps):
         if step % batches == 0:
             order = iter(np.array_split(random.permutation(len(images)), batches))
@@ -190,9 +190,8 @@ def train_predictor(images: np.ndarray, free: np.ndarray, config: TrainingConfig
         loss.backward()
         optimizer.step()
         schedule.step()
-        with torch.no_grad():  # a running mean at first, so that the weights of the start are soon forgotten
-            rate = min(config.average, step / (step + 10))
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - rate)
+        # a running mean at first, so that the weights of the start are soon forgotten
+        remember(average, network, min(config.average, step / (step + 10)))
         if progress is not None:
             progress((step + 1) / steps)
     return Predictor(average)

@@ -12,9 +12,12 @@ import numpy as np
 import torch
 
 from sim2real.adaptation.confusion import mmd
+from sim2real.adaptation.schedule import remember, rise_and_fall
 from sim2real.perception.kuka_renders import Renders, joined
 from sim2real.perception.point_network import PointNetwork
 from sim2real.randomization.image_effects import ImageEffects
+
+_WARM_UP = 50  # steps
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,8 @@ def train(network: PointNetwork, renders: Renders, config: PointConfig,
         if step % per_epoch == 0:
             order = random.permutation(len(positions))
         batch = order[(step % per_epoch) * config.batch_size:][:config.batch_size]
-        rate = min(1.0, (step + 1) / 50) * 0.5 * (1.0 + math.cos(math.pi * step / total))
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * rate
+            group["lr"] = config.learning_rate * rise_and_fall(step, total, _WARM_UP)
         images = renders.images[batch]
         if effects is not None:
             images = effects(images, seen + np.arange(len(images)))
@@ -77,9 +79,7 @@ def train(network: PointNetwork, renders: Renders, config: PointConfig,
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
-        kept = min(config.average, (step + 1) / (step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1.0 - kept)
+        remember(average, network, min(config.average, (step + 1) / (step + 10)))
         if progress is not None:
             progress(float(loss.detach()))
     return average.eval()
