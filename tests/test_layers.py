@@ -19,7 +19,7 @@ LAYERS = [
     ["types", "rotations", "rng", "units", "resources", "files", "yaml_text", "compiled"],
     ["robot_model", "robot_schema", "robot_yaml", "urdf", "kinematics", "simplification", "robot_parts",
      "robot_defaults", "robots"],
-    ["cameras", "camera_calibration"],
+    ["cameras", "camera_calibration", "recordings"],
     ["vocabulary", "visual_vocabulary", "image_vocabulary", "parameters"],
     ["simulators"],
     ["randomization"],
