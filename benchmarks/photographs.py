@@ -53,7 +53,7 @@ class Budget:
     """Renders and passes over them: randomized; plain takes 2/5 of the renders and aligned 1/6 of them, and as many
     pasted ones."""
 
-    frames: int = 5000
+    frames: int = 12_000
     epochs: int = 4
 
 
