@@ -26,7 +26,7 @@ from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan, Sampler
 from sim2real.robots import load_robot
 from sim2real.ros.log import Recorder
-from sim2real.simulators import make_simulator
+from sim2real.simulators import Simulator, make_simulator
 from sim2real.simulators.mujoco_arm import MujocoArm
 
 BATCH = 256
@@ -60,19 +60,25 @@ def costs(stack: ExitStack) -> Iterator[tuple[str, float, Step]]:
     row = {"n": 1, "call": "step", "now": 1.5, "time": 1.2, **{name: random.random(6) for name in "abcdef"}}
     yield "a row for the recorder", 15e-6, lambda: log.put("/state", row)
     ours = stack.enter_context(MujocoArm(arm, BATCH))
+    ours.set_parameters(None, _drawn(ours, random))
     ours.reset()
     ours._integrate = lambda nstep: []  # the engine's part of a step
     home = np.tile(arm.home, (BATCH, 1))
     yield f"what is ours in a step of {BATCH} UR5e in MuJoCo", 1.5e-3, lambda: ours.step(home)
     one = stack.enter_context(make_simulator("pybullet", arm, 1))
     one.reset()
-    yield "a step (40 ms) of one UR5e in PyBullet", 2.5e-3, lambda: one.step(home[:1])
+    yield "a step (40 ms) of one UR5e in PyBullet", 5e-3, lambda: one.step(home[:1])
     many = stack.enter_context(make_simulator("quadrotor", drone, 1024))
-    low, high = many.space.low, many.space.high
-    many.set_parameters(None, low + (high - low) * random.random((1024, len(low))))
+    many.set_parameters(None, _drawn(many, random))
     many.reset()
     hover = np.tile([drone.hover_thrust, 0.3, 0.2, 0.1], (1024, 1))
     yield "a step of 1024 crazyflie, all different", 1024 * many.num_substeps / 0.5e6, lambda: many.step(hover)
+
+
+def _drawn(sim: Simulator, random: np.random.Generator) -> np.ndarray:
+    """Other parameters in each simulation, so that nothing is left out."""
+    low, high = sim.space.low, sim.space.high
+    return low + (high - low) * random.random((sim.num_sims, len(low)))
 
 
 def measure(repeats: int = 200) -> list[dict]:
