@@ -43,8 +43,8 @@ def quantity(value: object, dimension: str) -> float:
     if isinstance(value, str):
         number, unit = _split(value, dimension)
         if unit:
-            factor, exponents = parse_unit(unit)
-            if exponents not in _dimensions(dimension):
+            factor = parse_unit(unit)[0]
+            if not has_dimension(unit, dimension):
                 raise BadInputError(f"{value!r} has the wrong dimension; expected {_readable(dimension)}")
             number *= factor
     else:
@@ -52,6 +52,11 @@ def quantity(value: object, dimension: str) -> float:
     if not math.isfinite(number):
         raise BadInputError(f"expected a finite number in {_readable(dimension)}, got {value!r}")
     return number
+
+
+def has_dimension(unit: str, dimension: str) -> bool:
+    """Whether ``unit`` is one of this ``dimension``, or of one of its alternatives."""
+    return parse_unit(unit)[1] in _dimensions(dimension)
 
 
 @cache

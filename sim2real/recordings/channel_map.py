@@ -13,6 +13,7 @@ A value is offset + sign * scale * (the column in its unit): offset is in SI.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +25,8 @@ from sim2real.errors import BadInputError, unknown
 from sim2real.recordings.recording import GIVEN, QUANTITIES, Recording
 from sim2real.recordings.tables import Table, read_table
 from sim2real.resources import data_path
-from sim2real.units import parse_unit
-from sim2real.yaml_text import load_yaml
+from sim2real.units import has_dimension, parse_unit
+from sim2real.yaml_text import read_yaml
 
 _COLUMN = re.compile(r"^(.*?)(?:\[(\d+)\])?$")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -73,8 +74,6 @@ class ChannelMap(BaseModel):
         begin, out = float(np.nanmin(times[main])), {}
         for name, entry in self.channels.items():
             file = entry.file or main
-            if file not in tables:
-                raise BadInputError(f"channel {name}: {unknown('file', file, self.files)}")
             values = _column(path, tables[file], entry.column, name)
             factor = parse_unit(entry.unit)[0] if entry.unit else 1.0
             values = entry.offset + entry.sign * entry.scale * factor * values
@@ -104,7 +103,7 @@ def load_channels(source: str | Path) -> ChannelMap:
             raise BadInputError(f"{unknown('channel map', source, list_channel_maps())}; or give a .yaml file of yours")
         path = data_path("assets") / "channels" / f"{source}.yaml"
     try:
-        found = ChannelMap.model_validate(load_yaml(path.read_bytes()))
+        found = ChannelMap.model_validate(read_yaml(path))
     except OSError as error:
         raise BadInputError(f"channel map {path}: cannot be read: {error.strerror or error}") from error
     except yaml.YAMLError as error:
@@ -114,8 +113,8 @@ def load_channels(source: str | Path) -> ChannelMap:
         raise BadInputError(f"channel map {path}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
                             ) from error
     for name, entry in found.channels.items():
-        _check(path, name, entry)
-    if parse_unit(found.time.unit)[1] != parse_unit("s")[1]:
+        _check(path, name, entry, found.files)
+    if not has_dimension(found.time.unit, "s"):
         raise BadInputError(f"channel map {path}: time: expected a unit of time, got {found.time.unit}")
     return found
 
@@ -125,14 +124,15 @@ def list_channel_maps() -> list[str]:
     return sorted(file.stem for file in (data_path("assets") / "channels").glob("*.yaml"))
 
 
-def _check(path: Path, name: str, entry: _Entry) -> None:
+def _check(path: Path, name: str, entry: _Entry, files: Mapping[str, str]) -> None:
     quantity = name.partition(".")[0]
     if quantity not in QUANTITIES:
         raise BadInputError(f"channel map {path}: {unknown('quantity', quantity, QUANTITIES)}")
     if entry.sign == 0:
         raise BadInputError(f"channel map {path}: {name}: expected sign 1 or -1, got 0")
-    wanted = {parse_unit(unit)[1] for unit in QUANTITIES[quantity].split("|")}
-    if entry.unit and parse_unit(entry.unit)[1] not in wanted:
+    if entry.file and entry.file not in files:
+        raise BadInputError(f"channel map {path}: {name}: {unknown('file', entry.file, files)}")
+    if entry.unit and not has_dimension(entry.unit, QUANTITIES[quantity]):
         raise BadInputError(f"channel map {path}: {name}: expected a unit of {QUANTITIES[quantity]}, got {entry.unit}")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,7 +45,8 @@ def find_flaws(recording: Recording) -> list[Flaw]:
     found = list(_of_time(recording))
     for name, values in recording.channels.items():
         found.extend(_of_channel(name, values))
-    found.extend(_of_motion(recording))
+    known = {name: values for name, values in recording.channels.items() if np.isfinite(values).any()}
+    found.extend(_of_motion(replace(recording, channels=known)))
     return found
 
 
@@ -119,7 +120,8 @@ def _of_motion(recording: Recording) -> Iterator[Flaw]:
         yield Flaw("never driven", "motor", "all motors are at 0 throughout")
     quaternion = recording.matrix("quaternion")
     if quaternion.shape[1] == 4:
-        off = float(np.nanmax(np.abs(np.linalg.norm(quaternion, axis=1) - 1.0)))
+        length = np.linalg.norm(quaternion[np.isfinite(quaternion).all(axis=1)], axis=1)
+        off = float(np.abs(length - 1.0).max(initial=0.0))
         if off > 0.05:
             yield Flaw("no rotation", "quaternion", f"its length is off one by {off:.2f}")
     for quantity in ("effort", "current"):
@@ -139,6 +141,5 @@ def _unsigned(recording: Recording, element: str, values: np.ndarray) -> bool:
     joint = recording.channels.get(f"position.{element}" if element else "position")
     if joint is None or np.nanmin(values) < 0.0 or np.nanmax(values) <= 0.0 or len(joint) < 3:
         return False
-    with np.errstate(divide="ignore", invalid="ignore"):
-        speed = np.gradient(joint) * recording.rate
-    return bool(np.nanmin(speed) < -_UNSIGNED_MOTION and np.nanmax(speed) > _UNSIGNED_MOTION)
+    speed = np.gradient(joint) * recording.rate
+    return bool((speed < -_UNSIGNED_MOTION).any() and (speed > _UNSIGNED_MOTION).any())

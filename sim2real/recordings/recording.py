@@ -41,13 +41,17 @@ class Recording:
     @property
     def duration(self) -> float:
         """From the earliest to the latest row in [s]."""
-        return float(np.ptp(self.time)) if len(self.time) else 0.0
+        return float(np.ptp(self._known)) if len(self._known) else 0.0
 
     @property
     def rate(self) -> float:
         """Rows per second: one over the median step; 0 where time stands still."""
-        step = float(np.median(np.diff(self.time))) if len(self.time) > 1 else 0.0
+        step = float(np.median(np.diff(self._known))) if len(self._known) > 1 else 0.0
         return 1.0 / step if step > 0.0 else 0.0
+
+    @property
+    def _known(self) -> np.ndarray:
+        return self.time[np.isfinite(self.time)]
 
     def elements(self, quantity: str) -> list[str]:
         """The elements that ``quantity`` has channels of, in order; "" for a channel without."""

@@ -109,9 +109,9 @@ def _json(data: bytes) -> Table:
 def _npz(data: bytes) -> Table:
     columns, constants = {}, {}
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        if sum(member.file_size for member in archive.zip.infolist()) > MOST_BYTES:
+            raise ValueError(f"its arrays have more than {MOST_BYTES >> 20} MiB together")
         for name in archive.files:
-            if archive.zip.getinfo(f"{name}.npy").file_size > MOST_BYTES:
-                raise ValueError(f"array {name} is too large")
             values = archive[name]
             if values.dtype.kind not in "fiub":
                 continue

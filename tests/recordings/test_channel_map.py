@@ -83,6 +83,8 @@ def test_maps_that_come_along_are_whole():
     ("{time: {column: t}, channels: {position: {column: q, sign: 0}}}", "expected sign 1 or -1"),
     ("{time: {column: t}, channels: {position: {column: q, scale: .nan}}}", "scale"),
     ("[1", "not YAML"),
+    ("{time: {column: t}, channels: {position: {column: q, file: two}}}", "position: unknown file 'two'"),
+    (" " * (1 << 20) + "a", "cannot be read"),
 ])
 def test_bad_maps_are_one_line(tmp_path, text, words):
     with pytest.raises(BadInputError) as error:

@@ -76,6 +76,15 @@ def test_a_few_missing_values_are_a_caution():
     assert flaw.kind == "missing" and not flaw.fatal
 
 
+@pytest.mark.filterwarnings("error")
+def test_channels_and_times_without_numbers_bring_no_warnings():
+    nothing = np.full(600, np.nan)
+    assert {flaw.kind for flaw in find_flaws(arm(position_elbow=nothing, effort_elbow=nothing))} == {"missing"}
+    assert {flaw.kind for flaw in find_flaws(drone(quaternion_w=nothing, place_z=nothing))} == {"missing"}
+    log = arm(time=planted(TIME, 5, np.nan))
+    assert log.duration == pytest.approx(5.99) and log.rate == pytest.approx(100.0)
+
+
 def test_copies_under_other_names_are_found():
     other = Recording("other name", TIME, dict(arm().channels))
     assert find_duplicates([arm(), drone(), other, arm(effort_elbow=ANGLE)]) == {2: 0}
