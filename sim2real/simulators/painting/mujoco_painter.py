@@ -117,8 +117,9 @@ class MujocoPainter(Painter):
         view = self._view
         mujoco.mjv_updateScene(self._model, self._data, self._option, None, self._camera,
                                mujoco.mjtCatBit.mjCAT_ALL.value, view)
+        fields = self._camera_of(i, views, lens)
         for camera in view.camera[:2]:
-            for name, value in self._camera_of(i, views, lens).items():
+            for name, value in fields.items():
                 setattr(camera, name, value)
         view.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = bool(self._shadows and looks.shadow[i])
         view.flags[mujoco.mjtRndFlag.mjRND_REFLECTION.value] = bool((looks.reflectance[i] > 0.0).any())
