@@ -67,6 +67,9 @@ class ChannelMap(BaseModel):
             BadInputError: A file or column that is not there, or cannot be read.
         """
         path = Path(path)
+        if self.files and not path.is_dir():
+            raise BadInputError(f"{path}: expected a folder with {', '.join(self.files.values())}, as the channel map "
+                                "says")
         tables = {name: read_table(path / file) for name, file in self.files.items()} if self.files else {
             "": read_table(path)}
         main = next(iter(tables))

@@ -66,6 +66,9 @@ channels: {position: {column: q}, command: {file: other, column: c}, velocity: {
 """).read(tmp_path)
     np.testing.assert_allclose(recording.channels["command"], [np.nan, *range(N - 1)])
     np.testing.assert_allclose(recording.channels["velocity"], [np.nan, *TIME[1:]])
+    with pytest.raises(BadInputError, match="state.csv: expected a folder with a.csv, as the channel map says"):
+        write_map(tmp_path, "{files: {a: a.csv}, time: {column: t}, channels: {position: {column: q}}}").read(
+            tmp_path / "state.csv")
 
 
 def test_maps_that_come_along_are_whole():
