@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sim2real.cli import main
+from sim2real.deployment.runner import HOLD_AGE
 from sim2real.deployment.tracking import TrackingLimits
 from sim2real.ros.log import read_log
 from tests.faults import judge
@@ -59,15 +60,17 @@ def test_spikes_are_not_used_and_a_replay_does_not_use_them_either(rig, reach_bu
     node = rig.deploy(reach_bundle, "--log", tmp_path / "run.mcap")
     rig.after(0.6, 1.2)
     verdict = rig.verdict(rig.begun(0.6), rest_s=None)
-    assert verdict.state == "ACTIVE" and verdict.over_bounds == 0.0, rig.causes()
     code, _, err = rig.end(node)
     assert code == 0, err
     log = read_log(tmp_path / "run.mcap")
+    oldest = max(said["age"] for said in log["/decision"])
+    # a busy machine may stretch a spike, or skip the periods around it, until the last good state is too old
+    assert verdict.state == ("ACTIVE" if oldest <= HOLD_AGE else "HOLD") and verdict.over_bounds == 0.0, rig.causes()
     elbow = np.array([row["joint_position"][2] for row in log["/state"]])
     spiked = np.flatnonzero(np.diff(elbow) > 0.7) + 1
     assert 1 <= len(spiked) <= 4  # they were there to be seen
     for said in (log["/decision"][k] for k in spiked):
-        assert said["mode"] == "ACTIVE" and said["age"] > 0.03  # by the state before
+        assert said["age"] > 0.03 and said["mode"] == ("ACTIVE" if said["age"] <= HOLD_AGE else "HOLD")  # by the one before
     assert main(["replay", str(tmp_path / "run.mcap"), "--bundle", str(reach_bundle)]) == 0  # bit for bit
 
 
