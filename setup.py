@@ -36,6 +36,7 @@ PYBULLET = ["pybullet>=3.2.6"]  # wheels up to Python 3.11; for later ones pip b
 ROS = [f'{package}; python_version < "3.14"' for package in (
     "ros-rclpy[fastrtps]>=9.1", "ros-std-msgs", "ros-sensor-msgs", "ros-geometry-msgs", "ros-trajectory-msgs",
     "ros-diagnostic-msgs", "ros-std-srvs", "ros-nav-msgs")]
+IDENTIFY = ["mujoco[sysid]>=4.0", "scipy>=1.10", "cma>=3.3", "rosbags>=0.10", "sbi>=0.23", "matplotlib>=3.8", *TRAIN]
 CAMERAS = ["opencv-python-headless>=4.8"]
 PLOTS = ["matplotlib>=3.8", "pillow>=10"]
 DEV = ["pytest>=8", "pytest-xdist>=3.5", "hypothesis>=6.90", "ruff>=0.6", "setuptools>=68", "wheel>=0.42", "h5py>=3.10",
@@ -140,7 +141,8 @@ setup(
     install_requires=["numpy>=1.24", "pyyaml>=6", "pydantic>=2.5", "rich>=13"],
     extras_require={
         "mujoco": MUJOCO, "train": TRAIN, "pybullet": PYBULLET, "ros": ROS, "deploy": DEPLOY, "plots": PLOTS,
-        "cameras": CAMERAS, "dev": DEV, "all": [*TRAIN, *PYBULLET, *ROS, *DEPLOY, *PLOTS, *CAMERAS],
+        "cameras": CAMERAS, "identify": IDENTIFY, "dev": DEV,
+        "all": [*TRAIN, *PYBULLET, *ROS, *DEPLOY, *PLOTS, *CAMERAS, *IDENTIFY],
     },
     entry_points={
         "console_scripts": [f"{NAME} = {NAME}.cli:main"],

@@ -30,6 +30,7 @@ LAYERS = [
     ["adaptation"],
     ["perception"],
     ["evaluation"],
+    ["identification"],
     ["ros"],
     ["demo", "doctor", "_gymnasium_plugin"],
     ["cli"],
@@ -38,18 +39,21 @@ LAYERS = [
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # What runs on the robot's computer: these may not even look at the simulators and the randomization.
 ON_THE_ROBOT = ("tasks", "deployment")
-NOT_ON_THE_ROBOT = ("simulators", "randomization", "envs", "training", "adaptation", "perception", "evaluation")
+NOT_ON_THE_ROBOT = ("simulators", "randomization", "envs", "training", "adaptation", "perception", "evaluation",
+                    "identification")
 LEARNING = {"torch", "stable_baselines3", "sb3_contrib", "tensorboard", "onnx", "onnxscript", "safetensors"}
 PHYSICS = {"mujoco", "pybullet", "pybullet_data"}
 ROS_MESSAGES = {"rclpy", "std_msgs", "sensor_msgs", "geometry_msgs", "trajectory_msgs", "nav_msgs", "diagnostic_msgs"}
 # Library -> the only parts of sim2real that may import it, anywhere in a file.
 HOMES = {
     **{name: {"training"} for name in LEARNING},
-    "torch": {"training", "adaptation", "perception", "doctor"},
-    "onnx": {"training", "adaptation"},
+    "torch": {"training", "adaptation", "perception", "identification", "doctor"},
+    "onnx": {"training", "adaptation", "identification"},
     "stable_baselines3": {"training", "envs"},  # envs: the thin adapter
     **{name: {"simulators"} for name in PHYSICS},
-    "mujoco": {"simulators", "doctor"},
+    "mujoco": {"simulators", "identification", "doctor"},
+    **{name: {"identification"} for name in ("scipy", "cma", "sbi")},
+    "rosbags": {"recordings"},
     "gymnasium": {"envs", "training"},
     **{name: {"ros"} for name in ROS_MESSAGES},
 }

@@ -93,7 +93,7 @@ install_venv() {
     : >$logs/pip.log
     begin=$(date +%s)
     if [ ! -x $venv/bin/python ]; then "$python" -m venv $venv; fi
-    say "$($venv/bin/python --version) packages into $venv: 1.7 GB, a minute or two"
+    say "$($venv/bin/python --version) packages into $venv: 2.3 GB, a minute or two"
     if ! pip_install --only-binary=pybullet -e '.[all,dev]' && ! build_pybullet &&
             ! pip_install -e '.[train,ros,deploy,plots,dev]'; then
         grep -m1 ERROR $logs/pip.log || tail -n 1 $logs/pip.log

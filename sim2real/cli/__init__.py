@@ -42,6 +42,7 @@ EXTRAS = {
     "torch": "train", "stable_baselines3": "train", "tensorboard": "train", "onnx": "train", "mujoco": "mujoco",
     "gymnasium": "mujoco", "pybullet": "pybullet", "pybullet_data": "pybullet", "rclpy": "ros",
     "onnxruntime": "deploy", "mcap": "deploy", "matplotlib": "plots", "PIL": "plots", "cv2": "cameras",
+    "scipy": "identify", "cma": "identify", "sbi": "identify", "rosbags": "identify",
 }
 # Verbs that need more than the one module that happened to be missing first.
 VERB_EXTRAS = {"train": "train", "perceive": "all", "export": "train", "demo": "all", "adapt": "train,plots,cameras"}
