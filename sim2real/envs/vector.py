@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 
 from sim2real import rng
 from sim2real.deployment.safety import CommandFilter, CommandLimits
+from sim2real.envs.conditioning import Conditioning
 from sim2real.errors import BadInputError, RandomizationError
 from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan, Sampler
@@ -50,6 +51,7 @@ class Sim2RealVectorEnv(VectorEnv):
         autoreset: SAME_STEP, or DISABLED: then finished simulations are reset by
             ``reset(options={"reset_mask": mask})``.
         render_mode: "rgb_array" or None.
+        known: Parameters whose true values, in unit coordinates, stand behind the policy's observation.
     """
 
     metadata = {"render_modes": ["rgb_array"], "autoreset_mode": AutoresetMode.SAME_STEP}
@@ -58,7 +60,7 @@ class Sim2RealVectorEnv(VectorEnv):
                  engine: str | None = None, randomization: RandomizationPlan | str | Path | None = "default",
                  options: Mapping[str, Any] | None = None, asymmetric: bool = False, training: bool = False,
                  seed: int | None = None, threads: int = 0, autoreset: AutoresetMode = AutoresetMode.SAME_STEP,
-                 render_mode: str | None = None):
+                 render_mode: str | None = None, known: Sequence[str] = ()):
         if autoreset not in (AutoresetMode.SAME_STEP, AutoresetMode.DISABLED):
             raise BadInputError(f"autoreset: expected SAME_STEP or DISABLED, got {autoreset}")
         if render_mode not in (None, "rgb_array"):
@@ -70,6 +72,7 @@ class Sim2RealVectorEnv(VectorEnv):
         self.metadata = {**self.metadata, "autoreset_mode": autoreset, "render_fps": 1.0 / self.robot.control_period}
         self.sim = make_simulator(self.engine, self.robot, num_envs, threads=threads)
         self.plan = load_plan(randomization, self.sim.space)
+        self.conditioning = Conditioning(self.sim.space, self.plan, known)
         self._filter = CommandFilter(CommandLimits.from_robot(self.robot), num_envs, self.sim.control_period)
         self._score = self.task.score(num_envs)
         self._ids = np.arange(num_envs)
@@ -82,7 +85,7 @@ class Sim2RealVectorEnv(VectorEnv):
         self._make_spaces()
 
     def _make_spaces(self) -> None:
-        size = self.task.builder(1).size
+        size = self.task.builder(1).size + len(self.conditioning)
         policy = spaces.Box(-CLIP, CLIP, (size,), np.float32)
         critic = spaces.Box(-CLIP, CLIP, (self.task.privileged_size,), np.float32)
         self.single_observation_space = spaces.Dict(policy=policy, critic=critic) if self.asymmetric else policy
@@ -149,6 +152,15 @@ class Sim2RealVectorEnv(VectorEnv):
     def goal(self) -> np.ndarray:
         """Goals of the running episodes, shape (n, G); read only."""
         return self._goal
+
+    def set_goal(self, ids: np.ndarray, goal: np.ndarray) -> None:
+        """Give the running episodes of ``ids`` other goals (k, G); their time goes on."""
+        self._goal[ids] = goal
+
+    @property
+    def context(self) -> Context | None:
+        """What the last observation was made of, None before the first reset; read only."""
+        return self._context
 
     @property
     def seed_in_use(self) -> int | None:
@@ -218,6 +230,8 @@ class Sim2RealVectorEnv(VectorEnv):
         self._begin(ids)
         context = self._context[ids]
         rows = self._builder.reset(ids, context)
+        if len(self.conditioning):
+            rows = np.concatenate([rows, self.conditioning.unit(self.sim.values[ids])], axis=1)
         if not self.asymmetric:
             observation[ids] = rows
             return
@@ -226,6 +240,8 @@ class Sim2RealVectorEnv(VectorEnv):
                                                           context.goal, context.time)
 
     def _observation(self, policy: np.ndarray) -> Observation:
+        if len(self.conditioning):
+            policy = np.concatenate([policy, self.conditioning.unit(self.sim.values)], axis=1)
         if not self.asymmetric:
             return policy
         context = self._context

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 import sim2real
+from sim2real.envs.conditioning import Conditioning
 from sim2real.envs.vector import load_plan
-from sim2real.errors import BadInputError, RunFolderError
+from sim2real.errors import BadInputError, RunFolderError, unknown
 from sim2real.files import atomic_write_bytes, atomic_write_text
 from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan
@@ -67,6 +68,14 @@ _DEFAULTS: dict[str, tuple[int, int, PPOConfig]] = {
     "hover": (3_200_000, 1024, _DRONE),
     "track": (4_800_000, 1024, _DRONE),
 }
+# nothing; true parameters; inferred ones (Yu et al. 2017); the state of a recurrent network (Peng et al. 2018); a latent
+# that is distilled from a privileged teacher (Kumar et al. 2021)
+METHODS = ("plain", "oracle", "up-osi", "recurrent", "rma")
+IDENTIFIED = {
+    "arm": ("payload_mass", "stiffness_scale", "damping_gain_scale", "actuator_delay"),
+    "drone": ("mass", "thrust_coefficient", "motor_time_constant", "payload_mass", "battery_voltage_scale"),
+}
+LATENT = 8  # columns of what RMA's teacher makes of all parameters
 _ORIENTED_STEPS = 600_000  # of reach with an orientation, which passes 95 % a third later
 
 
@@ -88,6 +97,8 @@ class TrainConfig:
         checkpoint_seconds: Time between two checkpoints.
         out: Run folder; default runs/<task>-<date>-<time>.
         ppo: None: the task's default.
+        method: What the policy is conditioned on besides its observation, one of ``METHODS``.
+        identify: Parameters that are inferred while the robot moves, or given to the oracle; (): the robot's default.
     """
 
     task: str
@@ -103,6 +114,8 @@ class TrainConfig:
     checkpoint_seconds: float = 10.0
     out: str | Path | None = None
     ppo: PPOConfig | None = None
+    method: str = "plain"
+    identify: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,6 +125,22 @@ class Resolved:
     config: TrainConfig
     task: Task
     plan: RandomizationPlan | None
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Parameters that the policy is told in training: RMA's teacher all that act on the whole robot, others those
+        to identify, the plain policy none."""
+        if self.config.method == "plain" or self.config.method != "rma":
+            return () if self.config.method == "plain" else self.config.identify
+        ranges = self.plan.ranges(self.task.space)
+        return tuple(name for name, row in ranges.items()
+                     if "." not in name and row["when"] == "episode" and row["low"] < row["high"])
+
+    @property
+    def latent(self) -> int:
+        """Columns that the policy network makes of the known parameters before it uses them; 0: it takes them as they
+        are."""
+        return LATENT if self.config.method == "rma" else 0
 
 
 def resolve(config: TrainConfig) -> Resolved:
@@ -127,7 +156,10 @@ def resolve(config: TrainConfig) -> Resolved:
     config = dataclasses.replace(config, steps=_either(config.steps, steps), ppo=_either(config.ppo, ppo),
                                  num_envs=_either(config.num_envs, num_envs), options=dict(task.options))
     _check(config)
-    plan = load_plan(config.randomization, ParameterSpace.for_robot(task.robot))
+    plan = load_plan(config.randomization, task.space)
+    if config.method != "plain":
+        config = dataclasses.replace(config, identify=tuple(config.identify) or IDENTIFIED[task.robot.kind])
+        Conditioning(task.space, plan, config.identify)  # refuses what cannot be identified before any work
     return Resolved(config, task, plan)
 
 
@@ -137,6 +169,10 @@ def _either(given, default):
 
 def _check(config: TrainConfig) -> None:
     ppo = config.ppo
+    if config.method not in METHODS:
+        raise BadInputError(unknown("method", config.method, METHODS))
+    if config.method == "plain" and config.identify:
+        raise BadInputError("identify: the method plain identifies nothing; choose up-osi, rma, recurrent or oracle")
     for name, value, low in (("steps", config.steps, 1), ("num_envs", config.num_envs, 1), ("seed", config.seed, 0),
                              ("batch_size", ppo.batch_size, 2), ("horizon", ppo.horizon, 1)):
         if isinstance(value, bool) or not isinstance(value, int) or value < low:
@@ -153,6 +189,7 @@ def save_run(folder: Path, run: Resolved) -> None:
     config = dataclasses.asdict(dataclasses.replace(run.config, randomization=None))
     del config["out"]
     config["robot"] = run.config.robot if run.config.robot is None else str(run.config.robot)
+    config["identify"] = list(run.config.identify)
     config["ppo"]["actor"], config["ppo"]["critic"] = list(run.config.ppo.actor), list(run.config.ppo.critic)
     config["randomization"] = None if run.plan is None else run.plan.as_dict()
     record = {"config": config, "robot_hash": run.task.robot.hash, "versions": versions(), "git_commit": git_commit()}
@@ -177,6 +214,7 @@ def load_run(folder: str | Path) -> tuple[Resolved, dict[str, Any]]:
     if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
         raise RunFolderError(f"{path}: there is no 'config' in it; the run folder is damaged")
     data = {**record["config"], "out": folder}
+    data["identify"] = tuple(data.get("identify", ()))
     try:
         ppo = data.pop("ppo")
         config = TrainConfig(**data, ppo=PPOConfig(**{**ppo, "actor": tuple(ppo["actor"]),

@@ -66,11 +66,12 @@ def export_run(folder: str | Path, output: str | Path | None = None, *, encoder:
 def load_actor(run: Resolved, state: dict) -> Actor:
     """The deployed part of a checkpoint's network."""
     ppo, task = run.config.ppo, run.task
-    policy = spaces.Box(-CLIP, CLIP, (task.builder(1).size,), np.float32)
+    policy = spaces.Box(-CLIP, CLIP, (task.builder(1).size + len(run.known),), np.float32)
     critic = spaces.Box(-CLIP, CLIP, (task.privileged_size,), np.float32)
     whole = AsymmetricPolicy(spaces.Dict(policy=policy, critic=critic) if ppo.asymmetric else policy,
                              spaces.Box(-1.0, 1.0, (task.action_size,), np.float32), lambda _: 0.0,
-                             actor=list(ppo.actor), critic=list(ppo.critic), activation=ppo.activation)
+                             actor=list(ppo.actor), critic=list(ppo.critic), activation=ppo.activation,
+                             known=len(run.known), latent=run.latent)
     whole.load_state_dict(state["policy"])
     return whole.actor()
 

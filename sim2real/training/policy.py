@@ -64,19 +64,29 @@ class Features(BaseFeaturesExtractor):
 
 
 class SplitMlp(nn.Module):
-    """Actor and critic networks side by side: the actor sees the first ``policy_size`` features, the critic all."""
+    """Actor and critic networks side by side: the actor sees the first ``policy_size`` features, the critic all.
 
-    def __init__(self, size: int, policy_size: int, actor: list[int], critic: list[int], activation: type[nn.Module]):
+    With a ``latent`` the last ``known`` features of the actor, true parameters, pass an encoder first, as the teacher's
+    do in Kumar et al. 2021, "RMA: Rapid Motor Adaptation for Legged Robots".
+    """
+
+    def __init__(self, size: int, policy_size: int, actor: list[int], critic: list[int], activation: type[nn.Module],
+                 known: int = 0, latent: int = 0):
         super().__init__()
-        self.policy_size = policy_size
-        self.actor, self.critic = _mlp(policy_size, actor, activation), _mlp(size, critic, activation)
+        self.policy_size, self.observed = policy_size, policy_size - known
+        self.encoder = nn.Sequential(*_mlp(known, [64, latent], activation)[:-1], nn.Tanh()) if latent else None
+        width = policy_size if self.encoder is None else self.observed + latent
+        self.actor, self.critic = _mlp(width, actor, activation), _mlp(size, critic, activation)
         self.latent_dim_pi, self.latent_dim_vf = actor[-1], critic[-1]
 
     def forward(self, features: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.forward_actor(features), self.forward_critic(features)
 
     def forward_actor(self, features: torch.Tensor) -> torch.Tensor:
-        return self.actor(features[:, :self.policy_size])
+        features = features[:, :self.policy_size]
+        if self.encoder is not None:
+            features = torch.cat([features[:, :self.observed], self.encoder(features[:, self.observed:])], dim=1)
+        return self.actor(features)
 
     def forward_critic(self, features: torch.Tensor) -> torch.Tensor:
         return self.critic(features)
@@ -86,8 +96,8 @@ class AsymmetricPolicy(ActorCriticPolicy):
     """stable-baselines3's Gaussian actor-critic on ``Features`` and ``SplitMlp``."""
 
     def __init__(self, observation_space, action_space, lr_schedule, *, actor: list[int], critic: list[int],
-                 activation: str = "elu", **kwargs):
-        self._hidden = (list(actor), list(critic), ACTIVATIONS[activation])
+                 activation: str = "elu", known: int = 0, latent: int = 0, **kwargs):
+        self._hidden = (list(actor), list(critic), ACTIVATIONS[activation], known, latent)
         super().__init__(observation_space, action_space, lr_schedule, features_extractor_class=Features, **kwargs)
 
     def _build_mlp_extractor(self) -> None:
@@ -104,17 +114,34 @@ class AsymmetricPolicy(ActorCriticPolicy):
 
 
 class Actor(nn.Module):
-    """What is exported: raw observation (n, columns) float32 -> action (n, A) in [-1, 1], the mean of the policy."""
+    """What is exported: raw observation (n, columns) float32 -> action (n, A) in [-1, 1], the mean of the policy.
+
+    Behind the observation stands what the policy is conditioned on, if it is: parameters in unit coordinates, or the
+    latent, of which ``encode`` makes them.
+    """
 
     def __init__(self, policy: AsymmetricPolicy):
         super().__init__()
         size = policy.features_extractor.policy_size
-        normaliser = policy.features_extractor.normaliser
-        self.clip = normaliser.clip
-        self.register_buffer("mean", normaliser.mean[:size].clone())
-        self.register_buffer("scale", 1.0 / torch.sqrt(normaliser.variance[:size] + 1e-4))
-        self.layers, self.head = policy.mlp_extractor.actor, policy.action_net
-        self.input_size, self.output_size = size, policy.action_net.out_features
+        normaliser, split = policy.features_extractor.normaliser, policy.mlp_extractor
+        mean, scale = normaliser.mean[:size].clone(), 1.0 / torch.sqrt(normaliser.variance[:size] + 1e-4)
+        self.clip, self.encoder = normaliser.clip, split.encoder
+        if self.encoder is not None:
+            self.register_buffer("known_mean", mean[split.observed:])
+            self.register_buffer("known_scale", scale[split.observed:])
+            latent = split.actor[0].in_features - split.observed
+            mean = torch.cat([mean[:split.observed], torch.zeros(latent)])
+            scale = torch.cat([scale[:split.observed], torch.ones(latent)])
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
+        self.layers, self.head = split.actor, policy.action_net
+        self.input_size, self.output_size = len(mean), policy.action_net.out_features
+
+    def encode(self, known: torch.Tensor) -> torch.Tensor:
+        """What the layers are conditioned on, of true parameters in unit coordinates (n, K)."""
+        if self.encoder is None:
+            return known
+        return self.encoder(torch.clamp((known - self.known_mean) * self.known_scale, -self.clip, self.clip))
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
         x = torch.clamp((observation - self.mean) * self.scale, -self.clip, self.clip)

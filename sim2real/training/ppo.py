@@ -36,7 +36,7 @@ class TrainResult:
         seconds: Wall time of this call.
         steps: Control periods of all simulations together, those before a resume included.
         success_rate: Share of 256 test episodes, without noise in the actions, in training's own simulator.
-        bundle: The exported policy; None where the run was interrupted.
+        bundle: The exported policy; None where the run was interrupted, or the policy needs an identifier beside it.
         interrupted: Whether a signal stopped it; its checkpoint is in the folder.
     """
 
@@ -83,7 +83,7 @@ def train(config: TrainConfig, progress: Progress | None = None, *, resume: str 
         state = load_checkpoint(folder)
     env = SB3VecEnv(Sim2RealVectorEnv(run.task, run.config.num_envs, engine=run.config.engine, training=True,
                                       randomization=run.plan, asymmetric=run.config.ppo.asymmetric,
-                                      seed=run.config.seed, threads=run.config.threads))
+                                      seed=run.config.seed, threads=run.config.threads, known=run.known))
     with contextlib.closing(env), stop_on_signals() as flag:
         model = build(run, env, state)
         model.set_logger(configure(str(folder / "tensorboard"), ["tensorboard"]))
@@ -99,7 +99,7 @@ def train(config: TrainConfig, progress: Progress | None = None, *, resume: str 
         rate, _ = test(model.policy, run)
     from sim2real.training.export import export_run
 
-    bundle = export_run(folder)
+    bundle = export_run(folder) if run.config.method == "plain" else None
     return TrainResult(folder, time.monotonic() - begin, model.num_timesteps, rate, bundle)
 
 
@@ -116,7 +116,7 @@ def build(run: Resolved, env: SB3VecEnv, state: dict | None = None) -> PPOWithNo
         n_epochs=ppo.epochs, gamma=ppo.gamma, gae_lambda=ppo.gae_lambda, clip_range=ppo.clip_range,
         ent_coef=ppo.entropy, vf_coef=ppo.value, max_grad_norm=ppo.max_gradient, stats_window_size=_WINDOW,
         policy_kwargs={"actor": list(ppo.actor), "critic": list(ppo.critic), "activation": ppo.activation,
-                       "log_std_init": ppo.log_std}, seed=run.config.seed, device="cpu")
+                       "known": len(run.known), "latent": run.latent, "log_std_init": ppo.log_std}, seed=run.config.seed, device="cpu")
     env.seed(run.config.seed)
     first = env.reset()
     model.ep_info_buffer, model.ep_success_buffer = deque(maxlen=_WINDOW), deque(maxlen=_WINDOW)
@@ -140,15 +140,16 @@ def test(policy: AsymmetricPolicy, run: Resolved, episodes: int = 256) -> tuple[
         Share that succeeded, and the last error of each in [m].
     """
     env = Sim2RealVectorEnv(run.task, episodes, engine=run.config.engine, randomization=run.plan, seed=TEST_SEED,
-                            threads=run.config.threads, autoreset=AutoresetMode.DISABLED)
-    actor = policy.actor()
+                            threads=run.config.threads, autoreset=AutoresetMode.DISABLED, known=run.known)
+    actor, observed = policy.actor(), run.task.builder(1).size
     success, error = np.zeros(episodes, bool), np.zeros(episodes)
     running = np.ones(episodes, bool)
     with contextlib.closing(env):
         observation, _ = env.reset()
         for _ in range(run.task.episode_steps):
             with torch.no_grad():
-                action = actor(torch.as_tensor(observation)).numpy()
+                rows = torch.as_tensor(observation)
+                action = actor(torch.cat([rows[:, :observed], actor.encode(rows[:, observed:])], dim=1)).numpy()
             observation, _, terminated, truncated, info = env.step(action)
             ended = (terminated | truncated) & running
             if ended.any():

@@ -1,0 +1,74 @@
+"""The identifier as a torch module: normalised features, a network with a memory, and heads on its output."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sim2real.identification.networks import make_network
+from sim2real.training.policy import Normaliser
+
+CONTEXTS = ("mean", "latent", "state")
+CLIP = 1.5  # of means that a policy is conditioned on, in unit coordinates: beyond it the policy was never trained
+_PRIOR = math.log(1.0 / math.sqrt(3.0))  # logarithm of the standard deviation of a uniform on [-1, 1]
+_LEAST = math.log(0.01)  # of a deviation: less would be a claim that no sample of a few thousand can bear out
+
+
+class Identifier(nn.Module):
+    """What is exported as ``identifier.onnx``.
+
+    Args:
+        features: Columns F of the task's ``dynamics_terms``.
+        parameters: How many parameters K are estimated.
+        context: What the policy is conditioned on: "mean" (UP-OSI), "latent" (RMA), "state" (a recurrent policy).
+        latent: Columns of the latent.
+        kind, width: Of the network.
+    """
+
+    def __init__(self, features: int, parameters: int, *, context: str = "mean", latent: int = 0, kind: str = "gru",
+                 width: int = 64):
+        super().__init__()
+        self.features, self.parameters, self.context, self.kind = features, parameters, context, kind
+        self.normaliser = Normaliser(features, clip=5.0)
+        # one more input that is always 1: it tells an empty memory from average features
+        self.network = make_network(kind, features + 1, width)
+        self.memory_size = self.network.memory_size
+        self.context_size = {"mean": parameters, "latent": latent, "state": width}[context]
+        self.head = nn.Linear(width, 2 * parameters) if parameters else None
+        self.to_latent = nn.Linear(width, latent) if context == "latent" else None
+        self.register_buffer("temperature", torch.ones(parameters))
+
+    def prepare(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (..., F) as the network sees them (..., F + 1)."""
+        return functional.pad(self.normaliser(features), (0, 1), value=1.0)
+
+    def forward(self, features: torch.Tensor, memory: torch.Tensor) -> dict[str, torch.Tensor]:
+        """One instant: (n, F), (n, M) -> memory_out (n, M), context (n, C), and mean and deviation (n, K)."""
+        hidden, memory = self.network.step(self.prepare(features), memory)
+        return {"memory_out": memory, **self.read(hidden)}
+
+    def sequence(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Whole episodes from their start: (T, n, F) -> context (T, n, C), mean and deviation (T, n, K)."""
+        return self.read(self.network.sequence(self.prepare(features)))
+
+    def read(self, hidden: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The heads on the network's output (..., H)."""
+        out = {}
+        if self.head is not None:
+            mean, log_deviation = self.head(hidden).chunk(2, dim=-1)
+            out["mean"] = mean
+            out["deviation"] = torch.exp(torch.clamp(log_deviation + _PRIOR, min=_LEAST, max=1.0)) * self.temperature
+        if self.context == "mean":
+            out["context"] = torch.clamp(out["mean"], -CLIP, CLIP)
+        elif self.to_latent is not None:
+            out["context"] = torch.tanh(self.to_latent(hidden))
+        else:
+            out["context"] = hidden
+        return out
+
+    def empty_memory(self, n: int) -> torch.Tensor:
+        """The beginning of ``n`` episodes (n, M)."""
+        return torch.zeros(n, self.memory_size)
