@@ -19,6 +19,10 @@ from sim2real.deployment.contract import action_section, check_encoder, check_ta
 from sim2real.deployment.encoder import GOLDEN, NETWORK, EncoderFile, check_network
 from sim2real.deployment.encoder_golden import GoldenImages
 from sim2real.deployment.encoder_network import Encoder
+from sim2real.deployment.identifier import GOLDEN as IDENTIFIER_GOLDEN
+from sim2real.deployment.identifier import GoldenSequence, IdentifierFile, check_identifier
+from sim2real.deployment.identifier_network import NETWORK as IDENTIFIER
+from sim2real.deployment.identifier_network import Identifier
 from sim2real.deployment.limits import CommandLimits
 from sim2real.deployment.manifest import Manifest
 from sim2real.deployment.policy import TOLERANCE, Golden, Policy
@@ -44,6 +48,7 @@ class Bundle:
         golden: Observations, and the actions that the policy gave for them where it was exported.
         sha256: Hash of the whole file.
         encoder: Pictures of the camera in ``manifest.encoder`` to what its labels say; None where nothing is looked at.
+        identifier: What estimates the robot's parameters, or tells the policy of them; None where nothing does.
     """
 
     manifest: Manifest
@@ -54,23 +59,27 @@ class Bundle:
     golden: Golden
     sha256: str
     encoder: Encoder | None = None
+    identifier: Identifier | None = None
 
 
 def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: Mapping[str, Mapping[str, Any]],
                  golden: tuple[np.ndarray, np.ndarray] | None = None, seed: int | None = None,
                  git_commit: str | None = None, versions: Mapping[str, str] | None = None,
-                 created_by: str = "", encoder: EncoderFile | None = None) -> Manifest:
+                 created_by: str = "", encoder: EncoderFile | None = None,
+                 identifier: IdentifierFile | None = None) -> Manifest:
     """Write the policy ``onnx`` for ``task`` to ``path``, whole or not at all.
 
     Args:
         path: Where to, usually ``*.s2r``.
         task: The task with its robot and options.
-        onnx: The network with its normaliser: one input (n, observation), one output (n, action), float32.
+        onnx: The network with its normaliser: one input (n, observation and the identifier's context), one output
+            (n, action), float32.
         training_ranges: Of every parameter, ``{name: {"low", "high", "distribution"}}``.
         golden: Inputs and the outputs that the original network gives, at least 16; by default this network's own.
         seed, git_commit, created_by: Of the training run.
         versions: Versions of other packages, besides those of this one, numpy and onnxruntime.
         encoder: What tells the task's goals from a camera's pictures.
+        identifier: What tells the robot's parameters from how it moves.
 
     Raises:
         BundleError: The network does not fit the task, or does not give the golden outputs.
@@ -81,9 +90,12 @@ def write_bundle(path: str | Path, task: Task, onnx: bytes, *, training_ranges: 
                **{f"robot/{name}": bytes(data) for name, data in task.robot.files.items()}}
     if encoder is not None:
         members |= {NETWORK: encoder.encoder.onnx, GOLDEN: encoder.golden.to_bytes()}
+    if identifier is not None:
+        members |= identifier.members()
     manifest = new_manifest(task, policy, members, training_ranges, seed=seed, git_commit=git_commit,
                             versions=versions or {}, created_by=created_by,
-                            encoder=None if encoder is None else encoder.manifest.encoder)
+                            encoder=None if encoder is None else encoder.manifest.encoder,
+                            identifier=None if identifier is None else identifier.section)
     data = pack({"manifest.json": manifest.to_bytes(), **members})
     if len(data) > MAX_BYTES:
         raise BundleError(f"the bundle would have {len(data) >> 20} MiB, at most {MAX_BYTES >> 20} are allowed; "
@@ -121,15 +133,16 @@ def inspect_bundle(path: str | Path, robot: RobotDescription | str | Path | None
 class _Loading(Loading[Bundle]):
     def __init__(self, data: bytes, robot: RobotDescription | str | Path | None):
         super().__init__(data)
-        self._wanted, self.encoder = robot, None
+        self._wanted, self.encoder, self.identifier = robot, None, None
         self.steps = (
             ("archive", self.read_archive), ("manifest", self._manifest), ("hashes", self._hashes),
             ("robot", self._robot), ("task", self._task), ("limits", self._limits), ("onnx", self._onnx),
-            ("golden vectors", self._golden), ("encoder", self._encoder))
+            ("golden vectors", self._golden), ("encoder", self._encoder),
+            ("identifier", self._identifier))
 
     def result(self) -> Bundle:
         return Bundle(self.manifest, self.robot, self.task, self.limits, self.policy, self.golden,
-                      self.sha256, self.encoder)
+                      self.sha256, self.encoder, self.identifier)
 
     def _manifest(self) -> str:
         self.manifest = self.read_manifest(Manifest, "a policy bundle")
@@ -167,7 +180,7 @@ class _Loading(Loading[Bundle]):
 
     def _onnx(self) -> str:
         self.policy = Policy(self.members["policy.onnx"])
-        expected = (self.manifest.observation.size, self.manifest.action.size)
+        expected = (self.manifest.policy_inputs, self.manifest.action.size)
         if (self.policy.observation_size, self.policy.action_size) != expected:
             raise BundleError(f"policy.onnx maps {self.policy.observation_size} to {self.policy.action_size} numbers, "
                               f"expected {expected[0]} to {expected[1]}")
@@ -205,3 +218,16 @@ class _Loading(Loading[Bundle]):
         checked = GoldenImages.from_bytes(self.members[GOLDEN], encoder).check(encoder)
         self.encoder = encoder
         return f"{words}, through camera {section.camera.name}; {checked}"
+
+    def _identifier(self) -> str:
+        section = self.manifest.identifier
+        if (IDENTIFIER in self.members, IDENTIFIER_GOLDEN in self.members) != (section is not None,) * 2:
+            raise BundleError(f"expected {IDENTIFIER} and {IDENTIFIER_GOLDEN} where the manifest describes an "
+                              "identifier, and else neither; export it again")
+        if section is None:
+            return "none: nothing is estimated while it runs"
+        identifier = Identifier(self.members[IDENTIFIER])
+        words = check_identifier(section, identifier, self.task)
+        checked = GoldenSequence.from_bytes(self.members[IDENTIFIER_GOLDEN], identifier).check(identifier)
+        self.identifier = identifier
+        return f"{words}; {checked}"

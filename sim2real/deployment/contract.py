@@ -12,27 +12,21 @@ import numpy as np
 from sim2real import __version__
 from sim2real.deployment.checks import hashes
 from sim2real.deployment.encoder_manifest import EncoderSection
+from sim2real.deployment.identifier_manifest import IdentifierSection
 from sim2real.deployment.limits import CommandLimits
 from sim2real.deployment.manifest import (
     ActionSection,
     LimitsSection,
     Manifest,
-    ObservationSection,
     RangeSection,
     RobotSection,
     TaskSection,
-    TermSection,
 )
 from sim2real.deployment.policy import MIN_GOLDEN, TOLERANCE, Golden, Policy
+from sim2real.deployment.terms_manifest import ObservationSection
 from sim2real.errors import BundleError
 from sim2real.tasks import Context, Task
 from sim2real.types import RobotState
-
-
-def observation_section(task: Task) -> ObservationSection:
-    """The terms of the policy's input."""
-    builder = task.builder(1)
-    return ObservationSection(size=builder.size, terms=[TermSection(**row) for row in builder.describe()])
 
 
 def action_section(task: Task) -> ActionSection:
@@ -63,14 +57,17 @@ def gains(task: Task) -> dict[str, list[float]]:
 
 def new_manifest(task: Task, policy: Policy, members: Mapping[str, bytes],
                  training_ranges: Mapping[str, Mapping[str, Any]], *, seed: int | None, git_commit: str | None,
-                 versions: Mapping[str, str], created_by: str, encoder: EncoderSection | None = None) -> Manifest:
+                 versions: Mapping[str, str], created_by: str, encoder: EncoderSection | None = None,
+                 identifier: IdentifierSection | None = None) -> Manifest:
     """The sealed manifest of a new bundle."""
     robot = task.robot
-    observation = observation_section(task)
-    expected = (observation.size, task.action_size)
+    observation = ObservationSection.of(task.terms())
+    context = 0 if identifier is None else identifier.context
+    expected = (observation.size + context, task.action_size)
     if (policy.observation_size, policy.action_size) != expected:
+        more = f", {context} of them from its identifier," if context else ""
         raise BundleError(f"the network maps {policy.observation_size} to {policy.action_size} numbers, task "
-                          f"{task.name} of {robot.name} needs {expected[0]} to {expected[1]}")
+                          f"{task.name} of {robot.name} needs {expected[0]}{more} to {expected[1]}")
     own = {"sim2real": __version__, "python": platform.python_version(),
            **{name: importlib.metadata.version(name) for name in ("numpy", "onnxruntime")}}
     return Manifest(
@@ -79,6 +76,7 @@ def new_manifest(task: Task, policy: Policy, members: Mapping[str, bytes],
         observation=observation, action=action_section(task), gains=gains(task),
         limits=LimitsSection(**CommandLimits.from_robot(robot).as_dict()),
         cameras=[] if encoder is None or encoder.camera is None else [encoder.camera.model_dump()], encoder=encoder,
+        identifier=identifier,
         training_ranges={name: RangeSection(low=float(r["low"]), high=float(r["high"]),
                                             distribution=str(r["distribution"]))
                          for name, r in training_ranges.items()},
@@ -96,14 +94,7 @@ def check_task(manifest: Manifest, task: Task) -> None:
     if not np.isclose(task.control_period, manifest.control_period, rtol=1e-9, atol=0.0):
         raise BundleError(f"control period: the manifest says {manifest.control_period:g} s, "
                           f"the task {task.control_period:g} s")
-    ours, theirs = observation_section(task), manifest.observation
-    for a, b in zip(ours.terms, theirs.terms, strict=False):
-        if a.model_dump(exclude={"noise"}) != b.model_dump(exclude={"noise"}):
-            raise BundleError(f"observation term {b.name!r} was trained as {b.model_dump(exclude={'noise', 'name'})}, "
-                              f"this version of sim2real has {a.name!r} {a.model_dump(exclude={'noise', 'name'})}")
-    if ours.size != theirs.size or len(ours.terms) != len(theirs.terms):
-        raise BundleError(f"observation: trained with {theirs.size} numbers in {len(theirs.terms)} terms, this version "
-                          f"of sim2real has {ours.size} in {len(ours.terms)}")
+    manifest.observation.check(ObservationSection.of(task.terms()))
     mine, action = action_section(task), manifest.action
     rows = ("scale", "scale_negative", "offset")
     same = (mine.type, mine.size, mine.clip) == (action.type, action.size, action.clip) and all(

@@ -24,6 +24,8 @@ class Decision:
         age: Age of the state in [s], shape (n,); nan where its stamp is not finite.
         clipped: Whether the safety filter changed the command, shape (n,).
         saturated: Whether the policy's action was outside [-1, 1] and was clipped, shape (n,).
+        estimate: The identifier's mean and deviation of each parameter in unit coordinates, (n, K) each; None where the
+            bundle has no identifier, or it has seen nothing.
     """
 
     command: np.ndarray
@@ -32,3 +34,4 @@ class Decision:
     age: np.ndarray
     clipped: np.ndarray
     saturated: np.ndarray
+    estimate: tuple[np.ndarray, np.ndarray] | None = None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from sim2real.deployment.encoder_manifest import EncoderSection
+from sim2real.deployment.identifier_manifest import IdentifierSection
 from sim2real.deployment.sealed import Count, Finite, Positive, Sealed, Section
+from sim2real.deployment.terms_manifest import ObservationSection
 from sim2real.errors import BundleError
 
 
@@ -22,24 +24,6 @@ class TaskSection(Section):
 
     name: str
     options: dict[str, Any]
-
-
-class TermSection(Section):
-    """One term of the observation, in order; ``clip`` bounds it after scaling."""
-
-    name: str
-    size: Count
-    scale: Finite
-    history: Count
-    noise: Finite = 0.0
-    clip: Positive
-
-
-class ObservationSection(Section):
-    """The policy's input."""
-
-    size: Count
-    terms: list[TermSection]
 
 
 class ActionSection(Section):
@@ -92,8 +76,14 @@ class Manifest(Sealed):
     seed: int | None = None
     git_commit: str | None = None
     encoder: EncoderSection | None = None
+    identifier: IdentifierSection | None = None
 
-    _later: ClassVar[tuple[str, ...]] = ("encoder",)
+    _later: ClassVar[tuple[str, ...]] = ("encoder", "identifier")
+
+    @property
+    def policy_inputs(self) -> int:
+        """Columns of the policy's input: its observation, then what it gets of the identifier."""
+        return self.observation.size + (0 if self.identifier is None else self.identifier.context)
 
     @classmethod
     def _check_kind(cls, raw: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from sim2real.deployment.bundle import Bundle
 from sim2real.deployment.decision import ACTIVE, HOLD, HOLD_AGE, STOP, STOP_AGE, Decision
 from sim2real.deployment.envelope import Envelope, margin_limits
 from sim2real.deployment.fallback import DroneFallback
+from sim2real.deployment.identifier import Estimator
 from sim2real.deployment.network import first_line
 from sim2real.deployment.plausibility import Plausibility
 from sim2real.deployment.safety import CommandFilter
@@ -56,6 +57,7 @@ class Runner:
         self._task, self._policy = task, bundle.policy
         self._filter = CommandFilter(bundle.limits, num_robots, task.control_period)
         self._builder = task.builder(num_robots)
+        self._estimator = None if bundle.identifier is None else Estimator(bundle.identifier, task, num_robots)
         drone = task.robot.kind == "drone"
         self._fallback = DroneFallback(task.robot, num_robots, task.control_period) if drone else None
         self._all = np.arange(num_robots)
@@ -111,6 +113,8 @@ class Runner:
         if self._fallback is not None:
             self._fallback.observe(self._all, state)
         self._action, self._fresh = np.zeros((self.num_robots, self._task.action_size)), self._everyone
+        if self._estimator is not None:
+            self._estimator.reset(self._all)
         self._stopped[:], self._any_stopped = False, False
         self._good[:], self._stop_cause[:], self.mode = np.nan, "", self._active
         self._now = -np.inf
@@ -166,6 +170,8 @@ class Runner:
             self._stop(self._all, outside)
         if hold:
             cause[usable] = hold
+        if self._estimator is not None and usable is not self._everyone:
+            self._estimator.reset(self._all[~usable])  # what is seen next does not follow from what was seen last
         desired, saturated, driven = self._drive(now, cause, usable is self._everyone and not hold)
         if self._plausibility is not None:
             desired = self._plausibility.bounded(desired)
@@ -182,7 +188,8 @@ class Runner:
             driven = cause == ""
             self.mode = np.where(self._stopped, STOP, np.where(driven, ACTIVE, HOLD))
             cause = np.where(self._stopped, self._stop_cause, cause)
-        return Decision(command, self.mode.copy(), cause, age, self._filter.clipped, saturated)
+        return Decision(command, self.mode.copy(), cause, age, self._filter.clipped, saturated,
+                        None if self._estimator is None else self._estimator.estimate)
 
     # ------------------------------------------------------------------ the parts of a step
     def _believed(self, state: RobotState, hold: str) -> tuple[RobotState, str, str]:
@@ -223,6 +230,8 @@ class Runner:
                           self._action, single=self._envelope is not None)
         observation = self._observe(context)
         try:
+            if self._estimator is not None:
+                observation = np.concatenate([observation, self._estimator.step(context)], axis=1)
             action, failure = np.asarray(self._policy(observation), float), ""
         except Exception as error:  # onnxruntime's have no common base; whatever it is, the robot has to brake
             action, failure = np.full_like(self._action, np.nan), f"the policy failed: {first_line(error)}"

@@ -125,7 +125,7 @@ class PolicyNode:
                     self._bundle.robot.name, self._wait)
             time.sleep(0.02)
         for _ in range(_WARM_UP):
-            self._bundle.policy(np.zeros((1, self._bundle.task.builder(1).size), np.float32))
+            self._bundle.policy(np.zeros((1, self._bundle.policy.observation_size), np.float32))
         return "; ".join(self._closed())
 
     def activate(self) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from sim2real.errors import TaskError, unknown
 from sim2real.parameters import ParameterSpace
 from sim2real.tasks import terms
+from sim2real.tasks.dynamics import dynamics_terms
 from sim2real.tasks.observations import Context, ObservationBuilder, Term
 from sim2real.types import RobotState
 
@@ -73,6 +74,10 @@ class Task(abc.ABC):
     def builder(self, num_robots: int, *, training: bool = False, seed: int = 0) -> ObservationBuilder:
         """An observation builder of this task."""
         return ObservationBuilder(self.terms(), num_robots, training=training, seed=seed)
+
+    def dynamics_terms(self) -> tuple[Term, ...]:
+        """What an identifier sees of an instant."""
+        return dynamics_terms(self.robot)
 
     @cached_property
     def space(self) -> ParameterSpace:

@@ -156,7 +156,7 @@ def test_lower_limits_are_taken(tmp_path, arm_path):
 def test_inspection_of_a_good_bundle(arm_path):
     checks, bundle = inspect_bundle(arm_path, "ur5e")
     assert bundle is not None and all(c.ok for c in checks)
-    assert [c.name for c in checks][-3:] == ["onnx", "golden vectors", "encoder"]
+    assert [c.name for c in checks][-4:] == ["onnx", "golden vectors", "encoder", "identifier"]
 
 
 def test_no_file_and_a_folder(tmp_path):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from sim2real.deployment.contract import action_section, check_task, gains, observation_section
+from sim2real.deployment.contract import action_section, check_task, gains
+from sim2real.deployment.terms_manifest import ObservationSection
 from sim2real.errors import BundleError
 from sim2real.robots import load_robot
 from sim2real.tasks import load_task, make_task
@@ -9,7 +10,7 @@ from sim2real.tasks import load_task, make_task
 
 def test_observation_section_is_the_builders():
     task = load_task("ur5e-reach")
-    section = observation_section(task)
+    section = ObservationSection.of(task.terms())
     assert section.size == task.builder(1).size
     assert [t.name for t in section.terms] == list(task.builder(1).names)
 

@@ -42,7 +42,7 @@ def test_policy_and_encoder_become_one_bundle(path, arm_bundle, encoder):
     assert said.encoder == encoder.manifest.encoder and said.cameras == [camera_entry()]
     assert (said.seed, said.git_commit, said.training_ranges) == (3, "abc", arm_bundle.manifest.training_ranges)
     checks, _ = inspect_bundle(path)
-    assert "32 x 24 pixels to block_x, block_y, through camera overview" in checks[-1].detail
+    assert "32 x 24 pixels to block_x, block_y, through camera overview" in checks[-2].detail
 
 
 def test_a_bundle_without_an_encoder_is_as_it_was(arm_bundle, arm_path):
