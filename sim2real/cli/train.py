@@ -18,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
                      "  sim2real train crazyflie-track --seed 3 --out runs/track\n"
                      "  sim2real train reach --robot my_arm.urdf\n"
                      "  sim2real train ur5e-reach --option orientation=axis\n"
+                     "  sim2real train ur5e-reach --method up-osi --identify payload_mass,actuator_delay\n"
                      "  sim2real train --resume runs/ur5e-reach-20250101-120000")
     parser.add_argument("task", nargs="?", help="<robot>-<task>, such as ur5e-reach; with --robot: reach, hover, track")
     parser.add_argument("--robot", metavar="PATH", help="your own robot.yaml, or the .urdf of an arm")
@@ -34,6 +35,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", metavar="RUN", help="go on with this run folder")
     parser.add_argument("--target-success", type=float, metavar="SHARE",
                         help="stop when test episodes succeed that often")
+    parser.add_argument("--method", default="plain", metavar="NAME",
+                        help="what the policy is told besides: plain (nothing), up-osi (parameters that are inferred "
+                             "while it runs), rma (a latent of its history), recurrent, or oracle (the truth; only in "
+                             "simulation) (docs/online_identification.md)")
+    parser.add_argument("--identify", default="", metavar="NAMES",
+                        help="parameters to infer, joined by commas (default: the robot's; sim2real list parameters)")
+    parser.add_argument("--network", metavar="NAME", help="of the identifier: gru (default), tcn or window")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
@@ -48,14 +56,16 @@ def run(args: argparse.Namespace) -> int:
         raise BadInputError("expected a task or --resume RUN, got both; a resumed run knows its task")
     options = parse_options(args.option)
 
+    from sim2real.identification.universal import train_method
     from sim2real.training.config import TrainConfig
-    from sim2real.training.ppo import train
 
     config = TrainConfig(args.task or "", robot=args.robot, options=options, seed=args.seed, steps=args.steps,
                          num_envs=args.num_envs, randomization=args.randomization, engine=args.engine,
-                         threads=args.threads, out=args.out, target_success=args.target_success)
+                         threads=args.threads, out=args.out, target_success=args.target_success,
+                         method=args.method, identify=tuple(filter(None, args.identify.split(","))),
+                         online={"network": args.network} if args.network else {})
     with progress_bar(f"train {args.task or args.resume}", 1.0) as update:
-        result = train(config, lambda done, total, text: update(done / total, text), resume=args.resume)
+        result = train_method(config, update, resume=args.resume)
     if result.interrupted:
         note(f"interrupted after {result.steps} steps; go on with: sim2real train --resume {result.run}")
     if args.json:
@@ -64,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     elif not result.interrupted:
         say(f"{result.success_rate:.1%} of 256 test episodes succeed in its own simulator "
             f"({result.steps} steps, {result.seconds:.0f} s)")
-        say(f"run    {result.run}\nbundle {result.bundle}")
+        say(f"run    {result.run}\nbundle {result.bundle or 'none: only a simulation knows the true parameters'}")
     return 0
 
 

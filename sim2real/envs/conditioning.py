@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sim2real.deployment.identifier_manifest import EstimateSection
 from sim2real.errors import ParameterError
 from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan
@@ -21,39 +22,37 @@ class Conditioning:
         names: Parameters, in the order of the columns.
 
     Attributes:
-        names, columns, low, high, log: One entry per parameter.
+        estimates: What an identifier of these parameters says of each.
+        columns: Of each in the vocabulary.
 
     Raises:
         ParameterError: An unknown name, one twice, or one that does not vary in the plan.
     """
 
     def __init__(self, space: ParameterSpace, plan: RandomizationPlan | None, names: Sequence[str]):
-        ranges = {} if plan is None else plan.ranges(space)
-        self.names = tuple(names)
         self.columns = np.array([space.column(name) for name in names], int)
         if len(set(names)) != len(names):
             raise ParameterError(f"identify: expected each parameter once, got {', '.join(names)}")
+        ranges = {} if plan is None else plan.ranges(space)
         for name in names:
             if name not in ranges or ranges[name]["low"] == ranges[name]["high"]:
                 raise ParameterError(f"identify: {name} does not vary in the randomization plan, so nothing can be "
                                      "learned of it; give it a range there, or leave it out")
-        rows = [ranges[name] for name in names]
-        self.low, self.high = (np.array([row[end] for row in rows]) for end in ("low", "high"))
-        self.log = np.array([row["distribution"] == "log_uniform" for row in rows], bool)
-        low, high = self._straight(self.low), self._straight(self.high)
-        self._middle, self._half = (low + high) / 2, (high - low) / 2
+        self.estimates = tuple(
+            EstimateSection(name=name, unit=space[name].unit, low=ranges[name]["low"], high=ranges[name]["high"],
+                            log=ranges[name]["distribution"] == "log_uniform") for name in names)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self.estimates)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the parameters, in the order of the columns."""
+        return tuple(estimate.name for estimate in self.estimates)
 
     def unit(self, values: np.ndarray) -> np.ndarray:
-        """Unit coordinates (n, K) float32 of parameter values (n, P)."""
-        return ((self._straight(values[:, self.columns]) - self._middle) / self._half).astype(np.float32)
-
-    def values(self, unit: np.ndarray) -> np.ndarray:
-        """Values (..., K) in SI units of unit coordinates (..., K)."""
-        straight = self._middle + np.asarray(unit, float) * self._half
-        return np.where(self.log, np.exp(np.where(self.log, straight, 0.0)), straight)
-
-    def _straight(self, values: np.ndarray) -> np.ndarray:
-        return np.where(self.log, np.log(np.where(self.log, values, 1.0)), values)
+        """Unit coordinates (n, K) float32 of all parameter values (n, P)."""
+        out = np.empty((len(values), len(self)), np.float32)
+        for k, (estimate, column) in enumerate(zip(self.estimates, self.columns, strict=True)):
+            out[:, k] = estimate.to_unit(values[:, column])
+        return out

@@ -13,8 +13,9 @@ from sim2real.training.policy import Normaliser
 
 CONTEXTS = ("mean", "latent", "state")
 CLIP = 1.5  # of means that a policy is conditioned on, in unit coordinates: beyond it the policy was never trained
-_PRIOR = math.log(1.0 / math.sqrt(3.0))  # logarithm of the standard deviation of a uniform on [-1, 1]
-_LEAST = math.log(0.01)  # of a deviation: less would be a claim that no sample of a few thousand can bear out
+PRIOR = math.log(1.0 / math.sqrt(3.0))  # logarithm of the standard deviation of a uniform on [-1, 1]
+# bounds of the logarithm of a deviation: less is a claim that a few thousand episodes cannot bear out
+LEAST, MOST = math.log(0.01), 1.0
 
 
 class Identifier(nn.Module):
@@ -31,7 +32,7 @@ class Identifier(nn.Module):
     def __init__(self, features: int, parameters: int, *, context: str = "mean", latent: int = 0, kind: str = "gru",
                  width: int = 64):
         super().__init__()
-        self.features, self.parameters, self.context, self.kind = features, parameters, context, kind
+        self.features, self.estimates, self.context, self.kind = features, parameters, context, kind
         self.normaliser = Normaliser(features, clip=5.0)
         # one more input that is always 1: it tells an empty memory from average features
         self.network = make_network(kind, features + 1, width)
@@ -60,7 +61,7 @@ class Identifier(nn.Module):
         if self.head is not None:
             mean, log_deviation = self.head(hidden).chunk(2, dim=-1)
             out["mean"] = mean
-            out["deviation"] = torch.exp(torch.clamp(log_deviation + _PRIOR, min=_LEAST, max=1.0)) * self.temperature
+            out["deviation"] = torch.exp(torch.clamp(log_deviation + PRIOR, LEAST, MOST)) * self.temperature
         if self.context == "mean":
             out["context"] = torch.clamp(out["mean"], -CLIP, CLIP)
         elif self.to_latent is not None:

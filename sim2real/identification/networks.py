@@ -1,7 +1,7 @@
 """Networks with a memory, one interface: features of one instant (n, F) and memory (n, M) in, output and memory out.
 
-A memory of zeros is the beginning of an episode. ``step`` is what is deployed, ``sequence`` the same over whole episodes
-at once, for training; tests compare the two.
+A memory of zeros is the beginning of an episode. ``step`` is what is deployed, ``sequence`` the same over whole
+episodes at once, for training; tests compare the two.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Gru(nn.Module):
 
 
 class Tcn(nn.Module):
-    """Dilated causal convolutions with residual connections (Bai, Kolter, Koltun 2018); they see 2 ** ``depth`` instants.
+    """Dilated causal convolutions with residual connections (Bai, Kolter, Koltun 2018) over 2 ** ``depth`` instants.
 
     Memory: of each layer its inputs of the last ``dilation`` instants, the oldest first, so that one step takes one
     small product per layer, however long the window.

@@ -13,6 +13,7 @@ from sim2real import rng
 from sim2real.envs.conditioning import Conditioning
 from sim2real.envs.vector import Sim2RealVectorEnv
 from sim2real.identification.estimator import Identifier
+from sim2real.tasks.observations import ObservationBuilder
 from sim2real.training.config import Resolved
 from sim2real.training.policy import Actor
 
@@ -49,10 +50,14 @@ class Rollouts:
         return Rollouts(*(torch.cat(pair, dim=1) for pair in zip(vars(self).values(), vars(other).values(),
                                                                  strict=True)))
 
+    def of(self, ids: torch.Tensor | slice) -> Rollouts:
+        """Some of the episodes."""
+        return Rollouts(*(rows[:, ids] for rows in vars(self).values()))
+
     def split(self, held_out: int) -> tuple[Rollouts, Rollouts]:
         """All but the last ``held_out`` episodes, and those."""
         n = len(self) - held_out
-        return (Rollouts(*(x[:, :n] for x in vars(self).values())), Rollouts(*(x[:, n:] for x in vars(self).values())))
+        return self.of(slice(None, n)), self.of(slice(n, None))
 
 
 class Teacher:
@@ -103,7 +108,7 @@ class Collector:
         self.target = Conditioning(self.env.sim.space, self.env.plan, run.config.identify)
         self.steps = max(2, round(seconds / run.task.control_period))
         self._seed, self._observed, self._ids = seed, run.task.builder(1).size, np.arange(num_envs)
-        self._features = run.task.dynamics_builder(num_envs)
+        self._features = ObservationBuilder(run.task.dynamics_terms(), num_envs)
         self._changing = [i for i, name in enumerate(self.target.names) if name in CHANGING]
         self._count = 0
         self.env.reset()
@@ -122,9 +127,7 @@ class Collector:
         change = self._draw_changes()
         kept: dict[str, list] = {name: [] for name in ("features", "observation", "known", "unit", "running")}
         for k in range(self.steps):
-            features = (self._features.reset(self._ids, env.context) if k == 0
-                        else self._features.build(env.context)).copy()
-            rows = {"features": features, "observation": observation[:, :self._observed],
+            rows = {"features": self._features.build(env.context), "observation": observation[:, :self._observed],
                     "known": observation[:, self._observed:], "unit": self.target.unit(env.sim.values),
                     "running": running.copy()}
             for name, row in rows.items():
@@ -146,10 +149,8 @@ class Collector:
         ids = np.flatnonzero(when == step)
         if len(ids) and self._changing:
             values = self.env.sim.values[ids].copy()
-            new = self.target.unit(values).astype(float)
-            new[:, self._changing] = unit[ids]
-            changing = self.target.columns[self._changing]
-            values[:, changing] = self.target.values(new)[:, self._changing]
+            for i, coordinate in zip(self._changing, unit[ids].T, strict=True):
+                values[:, self.target.columns[i]] = self.target.estimates[i].from_unit(coordinate)
             self.env.sim.set_parameters(ids, values)
         if step == self.steps // 2 and self.env.robot.kind == "arm":
             u = rng.uniform(self._seed, self._ids, self._count, "goal", self.env.task.goal_uniforms + 1)

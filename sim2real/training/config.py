@@ -68,8 +68,8 @@ _DEFAULTS: dict[str, tuple[int, int, PPOConfig]] = {
     "hover": (3_200_000, 1024, _DRONE),
     "track": (4_800_000, 1024, _DRONE),
 }
-# nothing; true parameters; inferred ones (Yu et al. 2017); the state of a recurrent network (Peng et al. 2018); a latent
-# that is distilled from a privileged teacher (Kumar et al. 2021)
+# told nothing; true parameters; inferred ones (Yu et al. 2017); the state of a recurrent network (Peng et al. 2018); a
+# latent that is distilled from a privileged teacher (Kumar et al. 2021)
 METHODS = ("plain", "oracle", "up-osi", "recurrent", "rma")
 IDENTIFIED = {
     "arm": ("payload_mass", "stiffness_scale", "damping_gain_scale", "actuator_delay"),
@@ -99,6 +99,7 @@ class TrainConfig:
         ppo: None: the task's default.
         method: What the policy is conditioned on besides its observation, one of ``METHODS``.
         identify: Parameters that are inferred while the robot moves, or given to the oracle; (): the robot's default.
+        online: Settings of the identifier that differ from the default, by name (``identification.online``).
     """
 
     task: str
@@ -116,6 +117,7 @@ class TrainConfig:
     ppo: PPOConfig | None = None
     method: str = "plain"
     identify: tuple[str, ...] = ()
+    online: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,8 @@ class Resolved:
     def known(self) -> tuple[str, ...]:
         """Parameters that the policy is told in training: RMA's teacher all that act on the whole robot, others those
         to identify, the plain policy none."""
-        if self.config.method == "plain" or self.config.method != "rma":
-            return () if self.config.method == "plain" else self.config.identify
+        if self.config.method != "rma":
+            return self.config.identify
         ranges = self.plan.ranges(self.task.space)
         return tuple(name for name, row in ranges.items()
                      if "." not in name and row["when"] == "episode" and row["low"] < row["high"])

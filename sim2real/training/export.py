@@ -7,27 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from gymnasium import spaces
-from onnx import TensorProto, helper, numpy_helper
-from torch import nn
 
 from sim2real import rng
 from sim2real.deployment.bundle import write_bundle
 from sim2real.deployment.encoder import EncoderFile
+from sim2real.deployment.identifier import IdentifierFile
 from sim2real.deployment.seeing import seeing_task
 from sim2real.errors import BundleError
-from sim2real.parameters import ParameterSpace
 from sim2real.tasks.observations import CLIP
 from sim2real.training.checkpoints import load_checkpoint
 from sim2real.training.config import Resolved, load_run
+from sim2real.training.onnx_graph import Graph
 from sim2real.training.policy import Actor, AsymmetricPolicy
 
 BUNDLE = "policy.s2r"
 TOLERANCE = 1e-5
-_OPSET, _IR = 17, 8  # read by every onnxruntime since 1.12
-_OPERATORS = {nn.Tanh: "Tanh", nn.ELU: "Elu", nn.ReLU: "Relu"}
 
 
 def export_run(folder: str | Path, output: str | Path | None = None, *, encoder: EncoderFile | None = None,
@@ -46,17 +42,27 @@ def export_run(folder: str | Path, output: str | Path | None = None, *, encoder:
     """
     folder = Path(folder)
     run, record = load_run(folder)
-    actor = load_actor(run, load_checkpoint(folder))
+    if run.config.method != "plain":
+        raise BundleError(f"{folder}: a policy of method {run.config.method} is told parameters; "
+                          + ("only a simulation knows the true ones, so it cannot run on a robot: train up-osi"
+                             if run.config.method == "oracle" else "it is exported with its identifier"))
+    return write_actor(load_actor(run, load_checkpoint(folder)), run, record, output or folder / BUNDLE,
+                       encoder=encoder, options=options)
+
+
+def write_actor(actor: Actor, run: Resolved, record: Mapping[str, Any], path: str | Path, *,
+                encoder: EncoderFile | None = None, options: Mapping[str, Any] | None = None,
+                identifier: IdentifierFile | None = None) -> Path:
+    """Write a run's network as a bundle to ``path``, with what sees its goals, or infers what it is told."""
     data = to_onnx(actor)
     golden = golden_vectors(actor)
     difference = np.abs(run_onnx(data, golden[0]) - golden[1]).max()
     if not difference <= TOLERANCE:
         raise BundleError(f"the ONNX network differs from the original by {difference:.2g}, at most {TOLERANCE:g} is "
                           "allowed; check the versions of torch and onnxruntime")
-    space = ParameterSpace.for_robot(run.task.robot)
-    path = Path(output) if output else folder / BUNDLE
+    path, space = Path(path), run.task.space
     task = run.task if encoder is None else seeing_task(run.task, options)
-    write_bundle(path, task, data, encoder=encoder, golden=golden, seed=run.config.seed,
+    write_bundle(path, task, data, encoder=encoder, identifier=identifier, golden=golden, seed=run.config.seed,
                  git_commit=record.get("git_commit"),
                  training_ranges={} if run.plan is None else run.plan.ranges(space),
                  versions={k: v for k, v in record.get("versions", {}).items() if k in ("torch", "stable-baselines3")})
@@ -65,15 +71,20 @@ def export_run(folder: str | Path, output: str | Path | None = None, *, encoder:
 
 def load_actor(run: Resolved, state: dict) -> Actor:
     """The deployed part of a checkpoint's network."""
-    ppo, task = run.config.ppo, run.task
-    policy = spaces.Box(-CLIP, CLIP, (task.builder(1).size + len(run.known),), np.float32)
-    critic = spaces.Box(-CLIP, CLIP, (task.privileged_size,), np.float32)
-    whole = AsymmetricPolicy(spaces.Dict(policy=policy, critic=critic) if ppo.asymmetric else policy,
-                             spaces.Box(-1.0, 1.0, (task.action_size,), np.float32), lambda _: 0.0,
-                             actor=list(ppo.actor), critic=list(ppo.critic), activation=ppo.activation,
-                             known=len(run.known), latent=run.latent)
+    whole = build_policy(run, len(run.known), run.latent)
     whole.load_state_dict(state["policy"])
     return whole.actor()
+
+
+def build_policy(run: Resolved, context: int, latent: int = 0) -> AsymmetricPolicy:
+    """The untrained network of a run's settings, with ``context`` columns behind the observation."""
+    ppo, task = run.config.ppo, run.task
+    policy = spaces.Box(-CLIP, CLIP, (task.builder(1).size + context,), np.float32)
+    critic = spaces.Box(-CLIP, CLIP, (task.privileged_size,), np.float32)
+    return AsymmetricPolicy(spaces.Dict(policy=policy, critic=critic) if ppo.asymmetric else policy,
+                            spaces.Box(-1.0, 1.0, (task.action_size,), np.float32), lambda _: 0.0,
+                            actor=list(ppo.actor), critic=list(ppo.critic), activation=ppo.activation, known=context,
+                            latent=latent)
 
 
 def golden_vectors(actor: Actor, count: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -85,36 +96,12 @@ def golden_vectors(actor: Actor, count: int = 32) -> tuple[np.ndarray, np.ndarra
 
 
 def to_onnx(actor: Actor) -> bytes:
-    """clip((x - mean) * scale), the layers, clip: written out node by node, so it depends on no exporter's version."""
-    nodes, weights = [], []
-
-    def constant(name: str, value) -> str:
-        array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
-        weights.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
-        return name
-
-    def node(kind: str, *inputs: str, **attributes) -> str:
-        output = f"x{len(nodes)}"
-        nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
-        return output
-
-    x = node("Sub", "observation", constant("mean", actor.mean))
-    x = node("Mul", x, constant("scale", actor.scale))
-    x = node("Clip", x, constant("lowest", -actor.clip), constant("highest", actor.clip))
-    for i, layer in enumerate([*actor.layers, actor.head]):
-        if isinstance(layer, nn.Linear):
-            x = node("Gemm", x, constant(f"weight{i}", layer.weight), constant(f"bias{i}", layer.bias), transB=1)
-        else:
-            x = node(_OPERATORS[type(layer)], x)
-    x = node("Clip", x, constant("minus_one", -1.0), constant("one", 1.0))
-    nodes[-1].output[0] = "action"
-    graph = helper.make_graph(
-        nodes, "policy", [helper.make_tensor_value_info("observation", TensorProto.FLOAT, ["n", actor.input_size])],
-        [helper.make_tensor_value_info("action", TensorProto.FLOAT, ["n", actor.output_size])], weights)
-    model = helper.make_model(graph, producer_name="sim2real", opset_imports=[helper.make_opsetid("", _OPSET)])
-    model.ir_version = _IR
-    onnx.checker.check_model(model)
-    return model.SerializeToString()
+    """clip((x - mean) * scale), the layers, clip."""
+    graph = Graph("policy")
+    x = graph.node("Sub", "observation", graph.constant(actor.mean))
+    x = graph.clip(graph.node("Mul", x, graph.constant(actor.scale)), -actor.clip, actor.clip)
+    action = graph.clip(graph.layers(x, [*actor.layers, actor.head]), -1.0, 1.0)
+    return graph.model({"observation": actor.input_size}, {"action": (action, actor.output_size)})
 
 
 def run_onnx(data: bytes, inputs: np.ndarray) -> np.ndarray:

@@ -144,8 +144,12 @@ class Actor(nn.Module):
         return self.encoder(torch.clamp((known - self.known_mean) * self.known_scale, -self.clip, self.clip))
 
     def forward(self, observation: torch.Tensor) -> torch.Tensor:
+        return torch.clamp(self.wish(observation), -1.0, 1.0)
+
+    def wish(self, observation: torch.Tensor) -> torch.Tensor:
+        """The action before it is clipped: what a student imitates, for a clipped one has no gradient."""
         x = torch.clamp((observation - self.mean) * self.scale, -self.clip, self.clip)
-        return torch.clamp(self.head(self.layers(x)), -1.0, 1.0)
+        return self.head(self.layers(x))
 
 
 def _mlp(size: int, hidden: list[int], activation: type[nn.Module]) -> nn.Sequential:

@@ -116,7 +116,8 @@ def build(run: Resolved, env: SB3VecEnv, state: dict | None = None) -> PPOWithNo
         n_epochs=ppo.epochs, gamma=ppo.gamma, gae_lambda=ppo.gae_lambda, clip_range=ppo.clip_range,
         ent_coef=ppo.entropy, vf_coef=ppo.value, max_grad_norm=ppo.max_gradient, stats_window_size=_WINDOW,
         policy_kwargs={"actor": list(ppo.actor), "critic": list(ppo.critic), "activation": ppo.activation,
-                       "known": len(run.known), "latent": run.latent, "log_std_init": ppo.log_std}, seed=run.config.seed, device="cpu")
+                       "known": len(run.known), "latent": run.latent, "log_std_init": ppo.log_std},
+        seed=run.config.seed, device="cpu")
     env.seed(run.config.seed)
     first = env.reset()
     model.ep_info_buffer, model.ep_success_buffer = deque(maxlen=_WINDOW), deque(maxlen=_WINDOW)
