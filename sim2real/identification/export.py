@@ -9,7 +9,7 @@ from sim2real.deployment.identifier import GoldenSequence, IdentifierFile, run_s
 from sim2real.deployment.identifier_manifest import EstimateSection, IdentifierSection
 from sim2real.deployment.identifier_network import Identifier as Runtime
 from sim2real.deployment.terms_manifest import ObservationSection
-from sim2real.identification.estimator import CLIP, LEAST, MOST, PRIOR, Identifier
+from sim2real.identification.estimator import CLIP, LEAST, MOST, PRIOR, SMALL, Identifier
 from sim2real.identification.networks import Gru, Tcn, Window
 from sim2real.tasks import Task
 from sim2real.training.onnx_graph import Graph
@@ -48,11 +48,18 @@ def difference(identifier: Identifier, features: torch.Tensor) -> float:
 def to_onnx(identifier: Identifier) -> bytes:
     """One step: ``features``, ``memory`` -> ``memory_out``, ``context``, ``mean``, ``deviation``."""
     graph, normaliser, n = Graph("identifier"), identifier.normaliser, identifier.estimates
-    x = graph.node("Sub", "features", graph.constant(normaliser.mean))
+    network, features = identifier.network, identifier.features
+    own, last, seen = graph.split("memory", [network.memory_size, features, 1])
+    change = graph.node("Mul", graph.node("Sub", "features", last), seen)
+    x = graph.node("Concat", "features", change, axis=1)
+    x = graph.node("Sub", x, graph.constant(normaliser.mean))
     x = graph.node("Mul", x, graph.constant(1.0 / torch.sqrt(normaliser.variance + 1e-4)))
     x = graph.clip(x, -normaliser.clip, normaliser.clip)
-    x = graph.node("Pad", x, graph.constant([0, 0, 0, 1]), graph.constant(1.0))
-    hidden, memory = _STEPS[type(identifier.network)](graph, identifier.network, x)
+    _, changed = graph.split(x, [features, features])
+    small = graph.node("Asinh", graph.node("Mul", changed, graph.constant(SMALL)))
+    x = one_more(graph, graph.node("Concat", x, small, axis=1))
+    hidden, memory = _STEPS[type(network)](graph, network, x, own)
+    memory = graph.node("Concat", memory, one_more(graph, "features"), axis=1)
     outputs = {"memory_out": (memory, identifier.memory_size)}
     if n:
         mean, log_deviation = graph.split(graph.linear(hidden, identifier.head.weight, identifier.head.bias), [n, n])
@@ -69,9 +76,14 @@ def to_onnx(identifier: Identifier) -> bytes:
                        outputs | {"context": (context, identifier.context_size)})
 
 
-def _gru(graph: Graph, network: Gru, x: str) -> tuple[str, str]:
+def one_more(graph: Graph, x: str) -> str:
+    """``x`` with one more column, of ones."""
+    return graph.node("Pad", x, graph.constant([0, 0, 0, 1]), graph.constant(1.0))
+
+
+def _gru(graph: Graph, network: Gru, x: str, h: str) -> tuple[str, str]:
     """h' = (1 - z) n + z h with n = tanh(W x + r (U h)), PyTorch's form of the cell."""
-    cell, h, thirds = network.cell, "memory", [network.output_size] * 3
+    cell, thirds = network.cell, [network.output_size] * 3
     r_x, z_x, n_x = graph.split(graph.linear(x, cell.weight_ih_l0, cell.bias_ih_l0), thirds)
     r_h, z_h, n_h = graph.split(graph.linear(h, cell.weight_hh_l0, cell.bias_hh_l0), thirds)
     r = graph.node("Sigmoid", graph.node("Add", r_x, r_h))
@@ -81,11 +93,11 @@ def _gru(graph: Graph, network: Gru, x: str) -> tuple[str, str]:
     return h, h
 
 
-def _tcn(graph: Graph, network: Tcn, x: str) -> tuple[str, str]:
+def _tcn(graph: Graph, network: Tcn, x: str, memory: str) -> tuple[str, str]:
     width, kept = network.output_size, []
     x = graph.layers(x, [network.enter, _ELU])
     blocks = [size for d in network.dilations for size in (width, width * (d - 1)) if size]
-    caches = iter(graph.split("memory", blocks))
+    caches = iter(graph.split(memory, blocks))
     for layer, dilation in zip(network.layers, network.dilations, strict=True):
         oldest = next(caches)
         kept += [next(caches), x] if dilation > 1 else [x]
@@ -94,8 +106,8 @@ def _tcn(graph: Graph, network: Tcn, x: str) -> tuple[str, str]:
     return x, graph.node("Concat", *kept, axis=1)
 
 
-def _window(graph: Graph, network: Window, x: str) -> tuple[str, str]:
-    window = graph.node("Concat", "memory", x, axis=1)
+def _window(graph: Graph, network: Window, x: str, memory: str) -> tuple[str, str]:
+    window = graph.node("Concat", memory, x, axis=1)
     _, memory = graph.split(window, [network.features, network.memory_size])
     return graph.layers(window, [network.first, _ELU, network.second, _ELU]), memory
 

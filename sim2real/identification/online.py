@@ -98,7 +98,7 @@ def learn(collector: Collector, learner: Learner, config: OnlineConfig, seed: in
         new = gather(collector, act, config.episodes, tell.gathering)
         new, held_out = new.split(max(1, round(config.held_out * len(new))))
         if k == 0:
-            identifier.normaliser.update(new.features.flatten(0, 1))
+            identifier.fit_normaliser(new.features)
             data, told = new, held_out
         else:
             rounds.append({"own_states": error(learner, held_out), "told_states": error(learner, told)})
