@@ -138,7 +138,7 @@ def load_learner(folder: str | Path) -> tuple[Learner, dict[str, Any]]:
         learner = new_learner(run, online_config(state["online"]), load_actor(run, load_checkpoint(folder)))
         learner.identifier.load_state_dict(state["identifier"])
         learner.student.load_state_dict(state["student"])
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
         raise RunFolderError(f"{path} cannot be read ({type(error).__name__}); it is damaged, resume the run"
                              ) from error
     return learner, state
