@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode
 
-from sim2real.envs.vector import Sim2RealVectorEnv
+from sim2real.envs.vector import AutoresetMode, Sim2RealVectorEnv
 from sim2real.identification.rollouts import Student, Teacher
 from sim2real.identification.universal import load_learner
 from sim2real.tasks.observations import ObservationBuilder

@@ -47,8 +47,8 @@ class Identifier(nn.Module):
     def prepare(self, features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
         """Features (..., F) and their change since the instant before (..., F) as the network sees them (..., 3 F + 1).
 
-        What parameters do shows in small changes beside large motions: a sag of millimetres, an acceleration. So changes
-        are seen twice, the second time on a logarithmic scale.
+        What parameters do shows in small changes beside large motions: a sag of millimetres, an acceleration. So
+        changes are seen twice, the second time on a logarithmic scale.
         """
         x = self.normaliser(torch.cat([features, change], dim=-1))
         small = torch.asinh(SMALL * x[..., self.features:])

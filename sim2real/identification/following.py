@@ -50,8 +50,8 @@ class Estimates:
 
 
 def follow(bundle: Bundle, engine: str, plan: RandomizationPlan, seeds: np.ndarray, seconds: float, *,
-           changes: Mapping[str, float] | None = None, change_at: float = np.inf, start: Mapping[str, float] | None = None
-           ) -> Estimates:
+           changes: Mapping[str, float] | None = None, change_at: float = np.inf,
+           start: Mapping[str, float] | None = None) -> Estimates:
     """Run the bundle's runner on twins and write its estimates down.
 
     Args:
@@ -103,7 +103,8 @@ def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start) -> Est
     return Estimates(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def time_to_follow(estimates: Estimates, parameter: int, change_at: float, step: float, share: float = 0.1) -> np.ndarray:
+def time_to_follow(estimates: Estimates, parameter: int, change_at: float, step: float, share: float = 0.1
+                   ) -> np.ndarray:
     """Time after a change until the estimate stays within ``share`` of the step around its final value, in [s], (n,).
 
     Args:

@@ -105,9 +105,10 @@ def learn(collector: Collector, learner: Learner, config: OnlineConfig, seed: in
             data = data.join(new)
         updates = config.updates if k in (0, config.rounds - 1) else config.updates // 2
         fit(learner, data, config, updates, seed + k, tell.fitting)
-    if identifier.estimates:
-        calibrate(identifier, held_out)
     rounds.append({"own_states": error(learner, held_out), "told_states": error(learner, told)})
+    if identifier.estimates:
+        half, held_out = held_out.split(len(held_out) // 2)  # what calibrates cannot judge
+        calibrate(identifier, half)
     return {"rounds": rounds, "held_out": summary(identifier, held_out)}
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode
 
 from sim2real import rng
 from sim2real.envs.conditioning import Conditioning
-from sim2real.envs.vector import Sim2RealVectorEnv
+from sim2real.envs.vector import AutoresetMode, Sim2RealVectorEnv
 from sim2real.identification.estimator import Identifier
 from sim2real.tasks.observations import ObservationBuilder
 from sim2real.training.config import Resolved

@@ -25,17 +25,19 @@ from typing import Any
 
 import torch
 
+from sim2real.deployment.encoder import EncoderFile
 from sim2real.envs.conditioning import Conditioning
-from sim2real.errors import BadInputError, RunFolderError, unknown
-from sim2real.files import atomic_path
+from sim2real.errors import BadInputError, BundleError, RunFolderError, unknown
+from sim2real.files import atomic_path, atomic_write_bytes
 from sim2real.identification.estimator import Identifier
 from sim2real.identification.export import identifier_file
 from sim2real.identification.networks import NETWORKS
 from sim2real.identification.online import Learner, OnlineConfig, Progress, learn
 from sim2real.identification.rollouts import Collector, Student
+from sim2real.training.checkpoints import FILE as CHECKPOINT
 from sim2real.training.checkpoints import load_checkpoint
-from sim2real.training.config import Resolved, TrainConfig, load_run
-from sim2real.training.export import BUNDLE, build_policy, load_actor, write_actor
+from sim2real.training.config import Resolved, TrainConfig, load_run, save_run
+from sim2real.training.export import BUNDLE, build_policy, export_run, load_actor, write_actor
 from sim2real.training.policy import Actor
 from sim2real.training.ppo import TrainResult, train
 
@@ -107,6 +109,26 @@ def learn_run(folder: Path, config: OnlineConfig, progress: Progress) -> dict:
     return report
 
 
+def from_oracle(oracle: str | Path, method: str, folder: str | Path, progress: Progress | None = None) -> Path:
+    """A run of ``method`` on the policy of an oracle's run, in a new folder: they are trained alike, so once is enough.
+
+    Raises:
+        BadInputError: ``method`` has no identifier, or ``oracle`` is no oracle's run.
+        RunFolderError: The new folder holds a run already.
+    """
+    (run, _), folder = load_run(oracle), Path(folder)
+    if run.config.method != "oracle" or method not in ("up-osi", "recurrent"):
+        raise BadInputError(f"expected up-osi or recurrent on an oracle's run, got {method} on one of "
+                            f"{run.config.method}")
+    if (folder / "config.yaml").exists():
+        raise RunFolderError(f"{folder} holds a run already; give another folder")
+    save_run(folder, dataclasses.replace(run, config=dataclasses.replace(run.config, method=method)))
+    atomic_write_bytes(folder / CHECKPOINT, (Path(oracle) / CHECKPOINT).read_bytes())
+    learn_run(folder, online_config(run.config.online), progress or (lambda done, text: None))
+    export_method(folder)
+    return folder
+
+
 def new_learner(run: Resolved, config: OnlineConfig, teacher: Actor) -> Learner:
     """An untrained identifier for the method of ``run``, and the policy that will read its context."""
     task, method = run.task, run.config.method
@@ -142,6 +164,20 @@ def load_learner(folder: str | Path) -> tuple[Learner, dict[str, Any]]:
         raise RunFolderError(f"{path} cannot be read ({type(error).__name__}); it is damaged, resume the run"
                              ) from error
     return learner, state
+
+
+def export_any(folder: str | Path, output: str | Path | None = None, *, encoder: EncoderFile | None = None,
+               options: Mapping[str, Any] | None = None) -> Path:
+    """``export_run`` or ``export_method``, by the method of the run.
+
+    Raises:
+        BundleError: A policy with an identifier cannot have an encoder, too, or the policy is an oracle.
+    """
+    if load_run(folder)[0].config.method not in _CONTEXT:
+        return export_run(folder, output, encoder=encoder, options=options)
+    if encoder is not None:
+        raise BundleError("a policy with an identifier cannot be given an encoder yet; give it to one of method plain")
+    return export_method(folder, output)
 
 
 def export_method(folder: str | Path, output: str | Path | None = None) -> Path:

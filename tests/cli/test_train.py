@@ -28,3 +28,25 @@ def test_bad_input_is_one_line_and_leaves_nothing(run_cli, tmp_path, arguments, 
     code, out, err = run_cli("train", *arguments)
     assert code == 2 and out == "" and err.count("\n") == 1 and words in err, err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--method", "osi"), "unknown method 'osi'; did you mean up-osi"),
+    (("--method", "up-osi", "--identify", "nonsense"), "unknown parameter 'nonsense'"),
+    (("--method", "up-osi", "--identify", "joint_damping_scal"), "did you mean joint_damping_scale"),
+    (("--method", "up-osi", "--identify", "backlash"), "backlash does not vary in the randomization plan"),
+    (("--identify", "payload_mass"), "the method plain identifies nothing; choose up-osi"),
+    (("--method", "rma", "--network", "lstm"), "unknown network 'lstm'; known: gru, tcn, window")])
+def test_bad_methods_are_one_line_and_leave_nothing(run_cli, tmp_path, arguments, words):
+    code, out, err = run_cli("train", "ur5e-reach", *arguments)
+    assert code == 2 and out == "" and err.count("\n") == 1 and words in err, err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_oracle_says_why_it_has_no_bundle(run_cli, tmp_path):
+    code, out, err = run_cli("train", "crazyflie-hover", "--method", "oracle", "--steps", "64", "--num-envs", "8",
+                             "--option", "episode_seconds=2.2", "--out", "run")
+    assert code == 0, err
+    assert "none: only a simulation knows the true parameters" in out
+    code, out, err = run_cli("export", "run")
+    assert code == 2 and "train up-osi" in err

@@ -16,7 +16,7 @@ def test_beta_nll_by_hand():
 
 
 def test_the_weight_of_beta_nll_has_no_gradient():
-    """d/dmean of beta-NLL is sigma (mean - target) / sigma^2; where the weight had a gradient, d/dsigma would differ."""
+    """d/dmean is sigma (mean - target) / sigma^2; where the weight had a gradient, d/dsigma would differ."""
     mean, deviation = torch.tensor([[[1.0]]], requires_grad=True), torch.tensor([[[2.0]]], requires_grad=True)
     beta_nll(mean, deviation, torch.tensor([[[4.0]]]), torch.ones(1, 1, dtype=torch.bool)).backward()
     assert mean.grad.item() == pytest.approx(2.0 * (1.0 - 4.0) / 4.0)
