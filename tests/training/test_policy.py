@@ -51,3 +51,24 @@ def test_widths_and_activation_are_as_asked():
     layers = make().mlp_extractor.actor
     assert [layer.out_features for layer in layers if isinstance(layer, torch.nn.Linear)] == [8, 7]
     assert sum(isinstance(layer, torch.nn.ELU) for layer in layers) == 2
+
+
+@pytest.mark.parametrize(("known", "latent"), [(3, 0), (3, 2)])
+def test_the_exported_actor_takes_a_context_behind_the_observation(known, latent):
+    """Observation and encoded parameters give what the whole policy makes of observation and parameters."""
+    torch.manual_seed(0)
+    space = spaces.Dict(policy=spaces.Box(-10, 10, (5 + known,)), critic=spaces.Box(-10, 10, (4,)))
+    policy = AsymmetricPolicy(space, spaces.Box(-1, 1, (2,)), lambda _: 0.0, actor=[8], critic=[8], known=known,
+                              latent=latent)
+    rows = {"policy": 0.3 * torch.randn(50, 5 + known), "critic": torch.randn(50, 4)}
+    policy.update_normaliser({k: 2.0 * v + 1.0 for k, v in rows.items()})
+    with torch.no_grad():
+        actor = policy.actor()
+        context = actor.encode(rows["policy"][:, 5:])
+        assert context.shape == (50, latent or known) and actor.input_size == 5 + (latent or known)
+        expected = policy.get_distribution(rows).distribution.mean
+        torch.testing.assert_close(actor.wish(torch.cat([rows["policy"][:, :5], context], dim=1)), expected)
+        if not latent:
+            assert torch.equal(context, rows["policy"][:, 5:])
+        else:
+            assert context.abs().max() <= 1.0
