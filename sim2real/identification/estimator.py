@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from sim2real.identification.networks import make_network
 from sim2real.training.policy import Normaliser
@@ -35,8 +34,9 @@ class Identifier(nn.Module):
         super().__init__()
         self.features, self.estimates, self.context, self.kind = features, parameters, context, kind
         self.normaliser = Normaliser(2 * features, clip=5.0)
-        # one more input that is always 1: it tells an empty memory from average features
-        self.network = make_network(kind, 3 * features + 1, width)
+        self.enter = nn.Sequential(nn.Linear(3 * features, width), nn.ELU())
+        self.network = make_network(kind, width, width)
+        self.leave = nn.Sequential(nn.Linear(width, width), nn.ELU())
         # the network's own, the features of the instant before, and whether there was one
         self.memory_size = self.network.memory_size + features + 1
         self.context_size = {"mean": parameters, "latent": latent, "state": width}[context]
@@ -45,14 +45,14 @@ class Identifier(nn.Module):
         self.register_buffer("temperature", torch.ones(parameters))
 
     def prepare(self, features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        """Features (..., F) and their change since the instant before (..., F) as the network sees them (..., 3 F + 1).
+        """Features (..., F) and their change since the instant before (..., F) as the network sees them (..., width).
 
         What parameters do shows in small changes beside large motions: a sag of millimetres, an acceleration. So
         changes are seen twice, the second time on a logarithmic scale.
         """
         x = self.normaliser(torch.cat([features, change], dim=-1))
         small = torch.asinh(SMALL * x[..., self.features:])
-        return functional.pad(torch.cat([x, small], dim=-1), (0, 1), value=1.0)
+        return self.enter(torch.cat([x, small], dim=-1))
 
     def forward(self, features: torch.Tensor, memory: torch.Tensor) -> dict[str, torch.Tensor]:
         """One instant: (n, F), (n, M) -> memory_out (n, M), context (n, C), and mean and deviation (n, K)."""
@@ -71,6 +71,7 @@ class Identifier(nn.Module):
     def read(self, hidden: torch.Tensor) -> dict[str, torch.Tensor]:
         """The heads on the network's output (..., H)."""
         out = {}
+        state, hidden = hidden, self.leave(hidden)
         if self.head is not None:
             mean, log_deviation = self.head(hidden).chunk(2, dim=-1)
             out["mean"] = mean
@@ -80,7 +81,7 @@ class Identifier(nn.Module):
         elif self.to_latent is not None:
             out["context"] = torch.tanh(self.to_latent(hidden))
         else:
-            out["context"] = hidden
+            out["context"] = state
         return out
 
     def empty_memory(self, n: int) -> torch.Tensor:

@@ -57,9 +57,11 @@ def to_onnx(identifier: Identifier) -> bytes:
     x = graph.clip(x, -normaliser.clip, normaliser.clip)
     _, changed = graph.split(x, [features, features])
     small = graph.node("Asinh", graph.node("Mul", changed, graph.constant(SMALL)))
-    x = one_more(graph, graph.node("Concat", x, small, axis=1))
-    hidden, memory = _STEPS[type(network)](graph, network, x, own)
-    memory = graph.node("Concat", memory, one_more(graph, "features"), axis=1)
+    x = graph.layers(graph.node("Concat", x, small, axis=1), identifier.enter)
+    state, memory = _STEPS[type(network)](graph, network, x, own)
+    hidden = graph.layers(state, identifier.leave)
+    seen = graph.node("Pad", "features", graph.constant([0, 0, 0, 1]), graph.constant(1.0))  # and a column of ones
+    memory = graph.node("Concat", memory, seen, axis=1)
     outputs = {"memory_out": (memory, identifier.memory_size)}
     if n:
         mean, log_deviation = graph.split(graph.linear(hidden, identifier.head.weight, identifier.head.bias), [n, n])
@@ -71,14 +73,9 @@ def to_onnx(identifier: Identifier) -> bytes:
     elif identifier.context == "latent":
         context = graph.node("Tanh", graph.linear(hidden, identifier.to_latent.weight, identifier.to_latent.bias))
     else:
-        context = hidden
+        context = state
     return graph.model({"features": identifier.features, "memory": identifier.memory_size},
                        outputs | {"context": (context, identifier.context_size)})
-
-
-def one_more(graph: Graph, x: str) -> str:
-    """``x`` with one more column, of ones."""
-    return graph.node("Pad", x, graph.constant([0, 0, 0, 1]), graph.constant(1.0))
 
 
 def _gru(graph: Graph, network: Gru, x: str, h: str) -> tuple[str, str]:
