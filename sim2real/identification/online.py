@@ -39,10 +39,10 @@ class OnlineConfig:
     """
 
     network: str = "gru"
-    width: int = 64
+    width: int = 96
     rounds: int = 3
     episodes: int = 4096
-    seconds: float = 2.4
+    seconds: float = 2.0
     updates: int = 600
     batch_size: int = 128
     learning_rate: float = 3e-3
