@@ -37,7 +37,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = ("benchmarks.fuzz_targets", "benchmarks.fuzz_messages", "benchmarks.fuzz_files",
-           "benchmarks.fuzz_encoders")
+           "benchmarks.fuzz_encoders", "benchmarks.fuzz_identifiers")
 COUNT = 10_000
 OUTCOMES = ("refused", "accepted", "crash", "unsafe", "executed")
 _PATIENCE = 30.0  # [s] for one input

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from benchmarks.fuzz_mutations import changed_tree, damaged, pick
+from benchmarks.fuzz_mutations import changed_tree, damaged
+from benchmarks.fuzz_networks import changed_network
 from benchmarks.fuzz_targets import Target, Unsafe, good_bundle, load_and_drive, opened, sealed
 from sim2real.deployment.encoder import GOLDEN, NETWORK, load_encoder, write_encoder
 from sim2real.deployment.encoder_manifest import EncoderManifest
@@ -74,42 +74,8 @@ def encoder_manifest(rng: np.random.Generator) -> bool:
 
 def encoder_network(rng: np.random.Generator) -> bool:
     """A hostile network, written by this package so that everything else fits."""
-    import onnx
-
-    model = onnx.load_from_string(opened(good_encoder())[0][NETWORK])
-    graph, way = model.graph, int(rng.integers(6))
-    if way == 0:
-        data = damaged(rng, model.SerializeToString())
-    else:
-        _change(rng, way, graph)
-        data = model.SerializeToString()
-    write_encoder("written.s2r", data, **_WORDS)
+    write_encoder("written.s2r", changed_network(rng, opened(good_encoder())[0][NETWORK]), **_WORDS)
     return load_and_look(rng, Path("written.s2r").read_bytes())
-
-
-def _change(rng: np.random.Generator, way: int, graph: Any) -> None:
-    from onnx import TensorProto, numpy_helper
-
-    tensor, node = pick(rng, list(graph.initializer)), pick(rng, list(graph.node))
-    if way == 1 and tensor.data_type == TensorProto.FLOAT:  # numbers
-        value = numpy_helper.to_array(tensor).astype(np.float32)
-        tensor.CopyFrom(numpy_helper.from_array(
-            np.full_like(value, pick(rng, [np.nan, np.inf, 3e38, 1e-40, 1e4])), tensor.name))
-    elif way == 2:  # sizes that lie
-        tensor.dims.append(int(pick(rng, [0, -1, 2**31, 2**62, 7])))
-    elif way == 3:  # external data
-        tensor.ClearField("raw_data")
-        tensor.data_location = TensorProto.EXTERNAL
-        tensor.external_data.add(key="location", value=pick(rng, ["/etc/passwd", "../x", "seed_encoder.s2r"]))
-    elif way == 4:  # operators
-        node.op_type = pick(rng, ["Loop", "If", "Exp", "Floor", "Shape", "Tile", "Identity", "Softmax", "PyOp",
-                                  "ReduceSum", "Conv", "Split"])
-        node.domain = pick(rng, ["", "", "com.microsoft", "evil"])
-    else:  # what the model says of itself
-        value = pick(rng, [graph.input[0], *graph.output])
-        value.type.tensor_type.elem_type = int(pick(rng, [0, 1, 2, 7, 11, 99]))
-        dims = value.type.tensor_type.shape.dim
-        dims[int(rng.integers(len(dims)))].dim_value = int(pick(rng, [0, 1, 3, 4096, 2**40, -5]))
 
 
 KINDS: dict[str, tuple[Target, int]] = {

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from sim2real.errors import Sim2RealError
@@ -69,6 +70,20 @@ def check_base() -> Check:
     if missing:
         return Check("base", "missing", f"not installed: {', '.join(missing)}", "pip install sim2real", True)
     return Check("base", "ok", ", ".join(versions), essential=True)
+
+
+def check_identification() -> Check:
+    """The libraries of the extra ``identify``, by what is installed: importing them takes seconds."""
+    versions, missing = [], []
+    for package in ("scipy", "cma", "sbi", "rosbags"):
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            missing.append(package)
+    if missing:
+        return Check("identification", "missing", f"not installed: {', '.join(missing)}",
+                     "pip install 'sim2real[identify]' -c constraints.txt")
+    return Check("identification", "ok", ", ".join(versions))
 
 
 def check_robots() -> Check:
@@ -271,7 +286,7 @@ def run_checks(progress: Callable[[int, str], None] = lambda done, name: None) -
     with ThreadPoolExecutor(max_workers=2) as pool:
         futures = [pool.submit(probe) for probe in probes]
         local = [check_python(), check_cores(), check_memory(), check_disk(), check_base(), check_compiled(),
-                 check_robots()]
+                 check_robots(), check_identification()]
         for done, future in enumerate(futures, 1):
             rows.append(future.result())
             progress(done, rows[-1].name)

@@ -44,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", type=float, default=1.0, metavar="S",
                         help="share of the policy's speed, 0 to 1, at which an arm moves; the node's parameter 'speed' "
                              "lowers it while it moves")
+    parser.add_argument("--hold-outside", action="store_true",
+                        help="hold the robot while an estimate of the bundle's identifier is outside the range that "
+                             "the policy was trained in (else only /diagnostics says so)")
     parser.add_argument("--realtime", type=int, default=0, metavar="P",
                         help="run the control loop under SCHED_FIFO with priority P (1 to 99), memory locked")
     parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
@@ -91,6 +94,8 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     robot = load_robot(args.robot) if args.robot else bundle.robot
     check_same_robot(bundle.robot, robot)
+    if args.hold_outside and not (bundle.manifest.identifier and bundle.manifest.identifier.parameters):
+        raise BadInputError("--hold-outside: this bundle estimates no parameters; train it with --method up-osi")
     profile = RosProfile.for_robot(robot)
     command = profile.command(args.interface)
     required = required_cameras(bundle, robot, profile, args.require_camera)
@@ -116,7 +121,8 @@ def run(args: argparse.Namespace) -> int:
         for camera in cameras:
             stack.callback(camera.close)
         node = PolicyNode(ros, bundle, robot, profile, command, goals, recorder, wait=args.wait, watched=watched,
-                          cameras=cameras, eye=eye, speed=args.speed, priority=args.realtime)
+                          cameras=cameras, eye=eye, speed=args.speed, priority=args.realtime,
+                          hold_outside=args.hold_outside)
         if not args.json:
             say(f"{bundle.task.name} on {robot.name}: {profile.state.topic} -> {command.topic}")
             if not args.arm and not args.managed:

@@ -72,7 +72,8 @@ def accesses(robot: RobotDescription, profile: RosProfile, command: CommandTopic
                     *(("/tf", "/tf_static") if profile.frames.tf else ()))
     found = {
         "policy": [_node(f"{POLICY}_io", publish=commands, subscribe=state | gates | frames),
-                   _node(POLICY, publish=status | _names("~/transition_event"), subscribe=_names("~/goal"),
+                   _node(POLICY, publish=status | _names("~/parameters", "~/transition_event"),
+                         subscribe=_names("~/goal"),
                          reply=_names("~/arm", "~/disarm", *_LIFE_CYCLE)),
                    *(_node(re.sub(r"\W", "_", f"camera_{name}"), subscribe=_images(topic))
                      for name, topic in profile.cameras.items())],
@@ -156,8 +157,8 @@ def _operator() -> Access:
     """A person with ``ros2 service``, ``ros2 lifecycle`` and ``ros2 topic``, whose nodes have names by chance."""
     asked = [f"/{POLICY}/{name.removeprefix('~/')}" for name in ("arm", "disarm", *_LIFE_CYCLE)]
     return _node("_ros2cli*", publish=_names(f"{POLICY}/goal"), request=_names(*(name.lstrip("/") for name in asked)),
-                 subscribe=_names(f"{POLICY}/status", f"{POLICY}/transition_event", f"{GUARD}/status", "/diagnostics",
-                                  "/rosout"))
+                 subscribe=_names(f"{POLICY}/status", f"{POLICY}/parameters", f"{POLICY}/transition_event",
+                                  f"{GUARD}/status", "/diagnostics", "/rosout"))
 
 
 def _names(*names: str) -> frozenset[str]:

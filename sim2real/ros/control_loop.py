@@ -19,6 +19,7 @@ from sim2real.deployment.replay import Transcript
 from sim2real.deployment.runner import HOLD_AGE, STOP_AGE, Decision
 from sim2real.deployment.senses import contradiction
 from sim2real.ros.drive import Drive
+from sim2real.ros.estimated import Estimated
 from sim2real.ros.figures import Figures
 from sim2real.ros.goals import GoalSequence
 from sim2real.ros.landing import Ending, standing
@@ -49,6 +50,7 @@ class ControlLoop:
         watched: The guard's eye on it, or None.
         speed: Share of the policy's speed, 0 to 1, to begin with.
         priority: Ask for SCHED_FIFO of this priority, 0: no.
+        estimated: What the bundle's identifier says of the robot, or None.
         asked: Whether somebody asked for a stop; looked at in every tick, whatever the other threads do.
 
     Attributes:
@@ -63,8 +65,8 @@ class ControlLoop:
                  send: Callable[[np.ndarray, np.ndarray], None], *, rate: float, quantity: str = "position",
                  follow: bool, unlock: bool, figures: Figures, gates: Callable[[], tuple[str, str]] = lambda: ("", ""),
                  recorder: Recorder | None = None, watched: Watched | None = None, speed: float = 1.0,
-                 priority: int = 0, asked: Callable[[], bool] = lambda: False):
-        self._asked = asked
+                 priority: int = 0, estimated: Estimated | None = None, asked: Callable[[], bool] = lambda: False):
+        self._asked, self._estimated = asked, estimated
         self._goals, self._latest, self._publish, self._recorder = goals, latest, send, recorder
         self._gates, self.speed, self._paced = gates, speed, 1.0
         self._follow, self._unlock, self._watched, self._priority = follow, unlock, watched, priority
@@ -133,6 +135,8 @@ class ControlLoop:
         if self._watched is not None:
             self._watched.begin()
         self._start(state, goal, time.monotonic())
+        if self._estimated is not None:
+            self._estimated.start()
         if self._reckoning is not None:
             self._reckoning.start(self._drive.stream.command)
         return True
@@ -201,6 +205,9 @@ class ControlLoop:
         if self._follow:  # tick just after a state has come, not just before the next one
             deadlines.shift(float(np.clip(_FRESH - decision.age[0], -_SHIFT, _SHIFT)))
         self._account(state, decision, now)
+        if self._estimated is not None:
+            self._estimated.take(decision, now)
+            self._log([("/parameters", row)] if (row := self._estimated.row()) else [])
         self.figures.decision(decision, sent - now)
         self._log(self._transcript.stepped(state, now, decision, {"late": now - due, "decide": thought - now,
                                                                   "send": sent - thought}, self.error,

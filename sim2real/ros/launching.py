@@ -39,6 +39,8 @@ POLICY: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
               "it the policy does not move.", ("true", "false")),
     "arm": ("false", "true: your word that the robot has room; it drives at once and ends with it. false: it waits for "
             "the service ~/arm and for its activation.", ("true", "false")),
+    "hold_outside": ("false", "true: hold the robot while an estimate of the bundle's identifier is outside the range "
+                     "that the policy was trained in.", ("true", "false")),
     "duration": ("", "Stop after this many seconds; empty runs until the goals are done.", None),
     "log": ("auto", "MCAP file for inputs, outputs and decisions; auto: policy.mcap in this launch's own log folder; "
             "none: nothing is recorded.", None),
@@ -82,7 +84,8 @@ def deploy_arguments(values: dict[str, str]) -> list[str]:
              "duration": "--duration", "log": "--log", "log_size": "--log-size"}
     values = {**values, "log": "" if values.get("log") == "none" else values.get("log", "")}
     goal = [f"--goal={values['goal']}"] if values.get("goal") else []  # a goal may begin with a minus
-    switches = [flag for name, flag in (("guard", "--require-guard"), ("arm", "--arm")) if values.get(name) == "true"]
+    switches = [flag for name, flag in (("guard", "--require-guard"), ("arm", "--arm"),
+                                           ("hold_outside", "--hold-outside")) if values.get(name) == "true"]
     return ["deploy", values["policy"], *options(values, flags), *goal, *switches]
 
 

@@ -24,6 +24,7 @@ from sim2real.ros.context import RosContext, StopSignal, message_class
 from sim2real.ros.control_loop import ControlLoop
 from sim2real.ros.driver_gate import DriverGate
 from sim2real.ros.driver_link import DriverLink
+from sim2real.ros.estimated import Estimated
 from sim2real.ros.figures import Figures
 from sim2real.ros.gates import Gate, all_closed, gravest
 from sim2real.ros.goals import GoalSequence, goal_of_pose
@@ -67,6 +68,7 @@ class PolicyNode:
         eye: Whose goals ``goals`` are, or None.
         speed: Share of the policy's speed, 0 to 1, at which an arm moves, until the parameter ``speed`` says another.
         priority: SCHED_FIFO priority of the control loop, 0: an ordinary thread.
+        hold_outside: Whether to hold while an estimate of the bundle's identifier is outside training's range.
 
     Attributes:
         figures: What was measured since the last activation.
@@ -76,7 +78,7 @@ class PolicyNode:
     def __init__(self, ros: RosContext, bundle: Bundle, robot: RobotDescription, profile: RosProfile,
                  command: CommandTopic, goals: GoalSequence, recorder: Recorder | None = None, *, wait: float = 10.0,
                  watched: Watched | None = None, cameras: Sequence[Camera] = (), eye: Eye | None = None,
-                 speed: float = 1.0, priority: int = 0):
+                 speed: float = 1.0, priority: int = 0, hold_outside: bool = False):
         self._ros, self._bundle, self._profile = ros, bundle, profile
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
         self._watched, self._transforms = watched, Transforms(ros, robot, profile.frames)
@@ -94,6 +96,10 @@ class PolicyNode:
         self._gates: list[Gate] = [DriverGate(robot, profile, command, self._link, watched), TopicGates(ros, profile),
                                    SimulationTime(ros, self._link),
                                    *self._slow]
+        section = bundle.manifest.identifier
+        self._estimated = Estimated(section, hold_outside) if section is not None and section.parameters else None
+        if self._estimated is not None:
+            self._gates.append(self._estimated)
         self._armed = False
         self._stop: StopSignal | None = None
         self._loop: ControlLoop | None = None
@@ -101,7 +107,7 @@ class PolicyNode:
         self.fault = ""
         self._settings = Settings(robot)
         self.managed = ManagedNode(ros, NAME, self, {"speed": float(speed)})
-        self._report = Report(ros, self.managed, self._link, goals, recorder, eye)
+        self._report = Report(ros, self.managed, self._link, goals, recorder, eye, self._estimated)
         self.managed.node.create_subscription(message_class("geometry_msgs/msg/PoseStamped"), "~/goal",
                                               self._receive_goal, ros.qos("reliable"))
 
@@ -124,8 +130,12 @@ class PolicyNode:
                 return "; ".join(self._closed()) if self._link.answered else self._link.missing(
                     self._bundle.robot.name, self._wait)
             time.sleep(0.02)
+        policy, identifier = self._bundle.policy, self._bundle.identifier
         for _ in range(_WARM_UP):
-            self._bundle.policy(np.zeros((1, self._bundle.policy.observation_size), np.float32))
+            policy(np.zeros((1, policy.observation_size), np.float32))
+            if identifier is not None:
+                identifier(*(np.zeros((1, size), np.float32) for size in (identifier.feature_size,
+                                                                          identifier.memory_size)))
         return "; ".join(self._closed())
 
     def activate(self) -> str:
@@ -139,7 +149,7 @@ class PolicyNode:
                                  quantity=self._quantity, follow=not self._fast and self._rate * self._period < 1.5,
                                  unlock=self._profile.unlock, figures=self.figures, gates=lambda: gravest(self._gates),
                                  recorder=self._recorder, watched=self._watched, speed=self._settings.speed,
-                                 priority=self._priority,
+                                 priority=self._priority, estimated=self._estimated,
                                  asked=lambda: self._stop is not None and self._stop.is_set)
         gc.collect()
         gc.freeze()  # what lives now lives for ever: the collector need not look at it in the loop

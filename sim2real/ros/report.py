@@ -1,4 +1,5 @@
-"""What the policy node says of itself: ``~/status`` five times a second and at every change, ``/diagnostics`` once."""
+"""What the policy node says of itself: ``~/status`` five times a second and at every change, ``/diagnostics`` once, and
+``~/parameters`` at every new estimate of an identifier."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import time
 from sim2real.ros.context import RosContext, message_class
 from sim2real.ros.control_loop import ControlLoop
 from sim2real.ros.driver_link import DriverLink
+from sim2real.ros.estimated import Estimated, ParametersTopic
 from sim2real.ros.figures import Figures, Series
 from sim2real.ros.goals import GoalSequence
 from sim2real.ros.lifecycle import ManagedNode
@@ -28,11 +30,14 @@ class Report:
         goals: Whose count is told.
         recorder: Whose drops are told, or None.
         eye: Whose latency is told, or None.
+        estimated: Whose estimates are told, or None.
     """
 
     def __init__(self, ros: RosContext, managed: ManagedNode, link: DriverLink, goals: GoalSequence,
-                 recorder: Recorder | None, eye: Eye | None = None):
+                 recorder: Recorder | None, eye: Eye | None = None, estimated: Estimated | None = None):
         self._managed, self._link, self._goals, self._recorder, self._eye = managed, link, goals, recorder, eye
+        self._estimated = estimated
+        self._parameters = None if estimated is None else ParametersTopic(ros, managed, estimated)
         self._message = message_class("std_msgs/msg/String")
         self._publisher = managed.node.create_publisher(self._message, "~/status", ros.qos("reliable"))
         self._told = ("", "")
@@ -60,6 +65,8 @@ class Report:
                    "reached": self._goals.reached, "commands": figures.commands}
             text = json.dumps({key: None if value != value else value for key, value in row.items()})
             self._publisher.publish(self._message(data=text))
+        if self._parameters is not None:
+            self._parameters.tell()
         if now - self._diagnosed_at >= _DIAGNOSTIC_SECONDS:
             self._diagnosed_at = now
             self._diagnose(fault, loop, figures, speed)
@@ -70,8 +77,9 @@ class Report:
         note = loop.note if loop else ""
         restarts = self._recorder.restarts if self._recorder else 0
         again = f"the recorder was started again {restarts} times" if restarts else ""
-        words = "; ".join(filter(None, (fault, skipped, refused, again, note))) or self._managed.state
-        level = 2 if fault else 1 if skipped or refused or again or note else 0
+        strange = self._estimated.words if self._estimated else ""
+        words = "; ".join(filter(None, (fault, strange, skipped, refused, again, note))) or self._managed.state
+        level = 2 if fault else 1 if strange or skipped or refused or again or note else 0
         figures = {"state": self._managed.state, "speed": speed, "commands": f.commands, "skipped ticks": f.skipped,
                    "outside a limit": f.violations, "clipped": f.clipped, "saturated": f.saturated,
                    "states refused": self._link.refused,

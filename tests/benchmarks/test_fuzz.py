@@ -78,9 +78,18 @@ def test_hostile_encoders_do_no_harm():
     assert rows["encoder manifest"]["accepted"] and rows["encoder network"]["accepted"]
 
 
+def test_hostile_identifiers_do_no_harm():
+    kinds = ("identifier bytes", "identifier manifest", "identifier network")
+    rows, findings = fuzz.run_plan([(kind, 0, 60) for kind in kinds], 7, ("benchmarks.fuzz_identifiers",), warm=3)
+    assert findings == []
+    for kind in kinds:
+        assert rows[kind]["refused"] > 0 and rows[kind]["refused"] + rows[kind]["accepted"] == 60
+    assert rows["identifier manifest"]["accepted"] and rows["identifier network"]["accepted"]
+
+
 @pytest.mark.ros
 def test_some_hundred_inputs_do_no_harm():
-    check(fuzz.run(336, seed=20, warm=3), 336)  # 300 of all kinds but encoders
+    check(fuzz.run(372, seed=20, warm=3), 372)  # 300 of all kinds but encoders and identifiers
 
 
 @pytest.mark.ros

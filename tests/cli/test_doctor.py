@@ -11,7 +11,7 @@ from sim2real import cli, doctor
 from sim2real.doctor import Check
 
 ROWS = {"Python", "cores", "memory", "disk", "base", "compiled", "robots", "engine mujoco", "engine pybullet",
-        "engine quadrotor", "rendering (EGL)", "torch", "onnxruntime", "ROS 2"}
+        "engine quadrotor", "rendering (EGL)", "torch", "onnxruntime", "ROS 2", "identification"}
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,21 @@ def test_what_this_environment_has_is_found_working(report):
     """The development environment has every extra, so a row that is not ok is a defect (or a missing package)."""
     _, rows, _ = report
     status = {row["name"]: (row["status"], row["detail"]) for row in rows}
-    for name in ("engine mujoco", "engine quadrotor", "torch", "onnxruntime", "robots", "base"):
+    for name in ("engine mujoco", "engine quadrotor", "torch", "onnxruntime", "robots", "base", "identification"):
         assert status[name][0] == "ok", status[name]
     assert "substeps/s" in status["engine mujoco"][1]
+
+
+def test_what_identification_lacks_is_named(monkeypatch):
+    def version(package):
+        if package in ("cma", "sbi"):
+            raise doctor.metadata.PackageNotFoundError
+        return "1.0"
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    row = doctor.check_identification()
+    assert (row.status, row.detail, row.essential) == ("missing", "not installed: cma, sbi", False)
+    assert "sim2real[identify]" in row.remedy
 
 
 def test_a_table_for_people_ends_with_the_remedies(monkeypatch, capsys):

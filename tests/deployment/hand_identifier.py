@@ -13,6 +13,7 @@ from tests.deployment.tiny_policy import build, tiny_onnx
 
 PAYLOAD = EstimateSection(name="payload_mass", unit="kg", low=0.0, high=3.0)
 GAIN = EstimateSection(name="stiffness_scale", unit="1", low=0.5, high=2.0, log=True)
+BATTERY = EstimateSection(name="battery_voltage_scale", unit="1", low=0.9, high=1.1)
 
 
 def leaky_onnx(features: int, *, keep: float = 0.5, gain: float = 1.0, outputs=("context", "mean", "deviation"),
@@ -40,9 +41,10 @@ def leaky_onnx(features: int, *, keep: float = 0.5, gain: float = 1.0, outputs=(
 
 
 def hand_identifier(task, **options) -> IdentifierFile:
-    """The leaky average of the first two features as the estimate of payload and gain."""
+    """The leaky average of the first two features, as the estimate of payload and gain (a drone: and battery)."""
     context = 2 if "context" in options.get("outputs", ("context",)) else 0
-    known = [PAYLOAD, GAIN] if "mean" in options.get("outputs", ("mean",)) else []
+    second = GAIN if task.robot.kind == "arm" else BATTERY
+    known = [PAYLOAD, second] if "mean" in options.get("outputs", ("mean",)) else []
     inputs = ObservationSection.of(task.dynamics_terms())
     return IdentifierFile(leaky_onnx(inputs.size, **options),
                           IdentifierSection(inputs=inputs, memory=2, context=context, parameters=known))

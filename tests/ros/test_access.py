@@ -9,12 +9,12 @@ from dataclasses import fields, replace
 from xml.etree import ElementTree
 
 import pytest
-from hand_policies import write_policy
 
 from sim2real.errors import BadInputError
 from sim2real.robots import load_robot
 from sim2real.ros.access import PROCESSES, Access, accesses, enclave_path, policy_xml
 from sim2real.ros.profiles import RosProfile
+from tests.deployment.hand_identifier import identifying
 
 KINDS = [field.name for field in fields(Access)[1:]]
 
@@ -66,7 +66,7 @@ def wait_for(ros, nodes: list[Access], namespace: str) -> list[Access]:
 def test_the_running_nodes_have_exactly_that(robot, task, interface, arguments, ros, processes, tmp_path):
     what = of(robot, interface, arguments)
     expected = accesses(*what)
-    bundle = write_policy(tmp_path / "policy.s2r", robot, task)
+    bundle = identifying(tmp_path / "policy.s2r", f"{robot}-{task}")
     chosen = ["--interface", interface] if interface else []
     engine = "mujoco" if what[0].kind == "arm" else "quadrotor"
     cameras = [f"--require-camera={name}" for name in what[1].cameras]
