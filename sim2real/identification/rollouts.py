@@ -12,6 +12,7 @@ from sim2real import rng
 from sim2real.envs.conditioning import Conditioning
 from sim2real.envs.vector import AutoresetMode, Sim2RealVectorEnv
 from sim2real.identification.estimator import Identifier
+from sim2real.identification.widening import widened
 from sim2real.tasks.observations import ObservationBuilder
 from sim2real.training.config import Resolved
 from sim2real.training.policy import Actor
@@ -95,14 +96,15 @@ class Collector:
     """Simulations of a run's task from which rollouts are drawn; everything follows from the seed.
 
     Args:
-        run: The configuration; its plan, task and engine are used.
+        run: The configuration; its plan, task and engine are used, the plan ``widened`` in what is not estimated.
         num_envs: Episodes at once.
         seconds: Length of an episode; an arm gets another goal half way.
         seed: Of parameters, goals and starts.
     """
 
     def __init__(self, run: Resolved, num_envs: int, seconds: float, seed: int):
-        self.env = Sim2RealVectorEnv(run.task, num_envs, engine=run.config.engine, randomization=run.plan, seed=seed,
+        plan = widened(run.plan, run.task.space, {*run.config.identify, *run.known})
+        self.env = Sim2RealVectorEnv(run.task, num_envs, engine=run.config.engine, randomization=plan, seed=seed,
                                      threads=run.config.threads, autoreset=AutoresetMode.DISABLED, known=run.known)
         self.target = Conditioning(self.env.sim.space, self.env.plan, run.config.identify)
         self.steps = max(2, round(seconds / run.task.control_period))

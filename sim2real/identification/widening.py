@@ -1,0 +1,38 @@
+"""Wider ranges for what an identifier does not estimate, so that it is not too sure of itself on a robot outside them."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Collection
+
+from sim2real.parameters import Parameter, ParameterSpace
+from sim2real.randomization import RandomizationPlan
+from sim2real.randomization.distributions import Distribution, LogUniform, Uniform
+from sim2real.randomization.terms import Term
+
+FACTOR = 1.3  # 15 % further at each end
+
+
+def widened(plan: RandomizationPlan, space: ParameterSpace, keep: Collection[str], factor: float = FACTOR
+            ) -> RandomizationPlan:
+    """The plan with the ranges that hold for a whole episode ``factor`` times as wide, as far as is physical.
+
+    Those in ``keep`` stay: unit coordinates are told by their ends.
+    """
+    terms: list[Term] = []
+    for column in plan.resolve(space):
+        term, p = dataclasses.replace(column.term, parameter=column.parameter.name), column.parameter
+        if p.name not in keep and term.when == "episode":
+            term = dataclasses.replace(term, distribution=_wider(term.distribution, p, factor))
+        terms.append(term)
+    return dataclasses.replace(plan, terms=tuple(terms))
+
+
+def _wider(distribution: Distribution, p: Parameter, factor: float) -> Distribution:
+    if not isinstance(distribution, (Uniform, LogUniform)):
+        return distribution
+    low, high = distribution.support
+    middle = math.sqrt(low * high) if isinstance(distribution, LogUniform) else (low + high) / 2
+    low, high = distribution.scaled(middle, factor).support
+    return type(distribution)(max(low, p.physical_low), min(high, p.physical_high))
