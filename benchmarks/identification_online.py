@@ -26,14 +26,17 @@ from sim2real.cli.output import print_table, progress_bar
 from sim2real.deployment.bundle import Bundle, load_bundle
 from sim2real.deployment.identifier_network import Identifier
 from sim2real.evaluation.statistics import wilson_interval
+from sim2real.identification.bound import bound
 from sim2real.identification.compare import gap_closed, success
 from sim2real.identification.following import Estimates, follow, time_to_follow
 from sim2real.identification.universal import from_oracle, train_method
 from sim2real.randomization import RandomizationPlan
+from sim2real.training.checkpoints import load_checkpoint
 from sim2real.training.config import TrainConfig, load_run
+from sim2real.training.export import load_actor
 
 PLANS = Path(__file__).parent / "plans"
-PARTS = ("online", "changes", "methods", "update")
+PARTS = ("online", "changes", "methods", "bounds", "update")
 METHODS = ("plain", "oracle", "up-osi", "rma", "recurrent")
 UNSEEN = 100_000  # seeds of twins and of episodes that no training run draws
 
@@ -145,6 +148,15 @@ def methods(case: Case, seeds: list[int], runs: Path, episodes: int) -> list[dic
              "by_seed": [float(part.mean()) for part in np.split(good[method], len(seeds))]} for method in METHODS]
 
 
+def bounds(case: Case, seed: int, runs: Path) -> list[dict]:
+    """Least mean absolute error over the prior's standard deviation that any estimate could have after a second."""
+    folder = trained(case, "oracle", seed, runs)
+    run, _ = load_run(folder)
+    found = bound(run, load_actor(run, load_checkpoint(folder)), 1.0, seed=UNSEEN)
+    return [{"robot": run.task.robot.name, "parameter": name, "least_error_over_std": 0.8 * deviation}
+            for name, deviation in found.items() if "." not in name]
+
+
 def update_p50_us(bundle: Bundle, updates: int = 5000) -> float:
     """Median time of one update of one robot's identifier in onnxruntime on one thread, in [us]."""
     identifier: Identifier = bundle.identifier
@@ -169,6 +181,8 @@ def measure(parts: tuple[str, ...], robots: tuple[str, ...], seeds: list[int], r
     if "methods" in parts:
         result["methods"] = [row for robot in chosen if robot in HARD
                              for row in methods(HARD[robot], seeds, runs, episodes)]
+    if "bounds" in parts:
+        result["bounds"] = [row for robot in chosen for row in bounds(ONLINE[robot], seeds[0], runs)]
     if "update" in parts:
         bundles = [load_bundle(trained(ONLINE[robot], "up-osi", seeds[0], runs) / "policy.s2r") for robot in chosen]
         result["update_p50_us"] = max(update_p50_us(bundle) for bundle in bundles)

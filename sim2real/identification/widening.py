@@ -1,4 +1,4 @@
-"""Wider ranges for what an identifier does not estimate, so that it is not too sure of itself on a robot outside them."""
+"""Wider ranges for what an identifier does not estimate, lest it be too sure of itself on a robot outside them."""
 
 from __future__ import annotations
 
