@@ -37,7 +37,8 @@ def bound(run: Resolved, actor: Actor, seconds: float, *, episodes: int = 12, se
              and name != "command_drop_probability"]
     told = Conditioning(run.task.space, run.plan, names)
     values, start, commands = _record(run, actor, seconds, episodes, seed)
-    with closing(make_simulator(run.config.engine or default_engine(run.task.robot), run.task.robot, 2 * len(names))) as sim:
+    engine = run.config.engine or default_engine(run.task.robot)
+    with closing(make_simulator(engine, run.task.robot, 2 * len(names))) as sim:
         found = [_posterior(sim, told, *row) for row in zip(values, start, commands, strict=True)]
     return dict(zip(names, np.median(found, axis=0).tolist(), strict=True))
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from sim2real import rng
+from sim2real.deployment.policy import MIN_GOLDEN
 from sim2real.envs.conditioning import Conditioning
 from sim2real.envs.vector import AutoresetMode, Sim2RealVectorEnv
 from sim2real.identification.estimator import Identifier
@@ -98,7 +99,8 @@ class Collector:
     Args:
         run: The configuration; its plan, task and engine are used, the plan ``widened`` in what is not estimated.
         num_envs: Episodes at once.
-        seconds: Length of an episode; an arm gets another goal half way.
+        seconds: Length of an episode, at least 16 periods (as many as golden vectors need); half of the arms get
+            another goal half way.
         seed: Of parameters, goals and starts.
     """
 
@@ -107,7 +109,7 @@ class Collector:
         self.env = Sim2RealVectorEnv(run.task, num_envs, engine=run.config.engine, randomization=plan, seed=seed,
                                      threads=run.config.threads, autoreset=AutoresetMode.DISABLED, known=run.known)
         self.target = Conditioning(self.env.sim.space, self.env.plan, run.config.identify)
-        self.steps = max(2, round(seconds / run.task.control_period))
+        self.steps = max(MIN_GOLDEN, round(seconds / run.task.control_period))
         self._seed, self._observed, self._ids = seed, run.task.builder(1).size, np.arange(num_envs)
         self._features = ObservationBuilder(run.task.dynamics_terms(), num_envs)
         self._changing = [i for i, name in enumerate(self.target.names) if name in CHANGING]
