@@ -1,0 +1,208 @@
+"""How near a stream of joint positions comes to everything that bounds an arm, and where it first breaks a bound.
+
+The bounds are those of the policy node: the description's joint limits with the envelope's margin, its box, its
+capsules off each other and off the ground, now and on the way to rest; and besides the drives' efforts, of the nominal
+arm and of one that carries the largest payload of the vocabulary's range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sim2real.deployment.braking import stopping_extent
+from sim2real.deployment.envelope import Envelope
+from sim2real.deployment.envelope_limits import AXES, EnvelopeLimits, margin_limits
+from sim2real.deployment.limits import CommandLimits
+from sim2real.errors import BadInputError
+from sim2real.identification.rigid_body import Motion, RigidBody
+from sim2real.parameters import ParameterSpace
+from sim2real.robots import RobotDescription
+from sim2real.simulators.arm_values import GRAVITY
+
+_SLACK = 1e-6  # of a bound: a command that rests on it is inside
+_LOOK = 0.01  # [s] between two looks at distances and efforts
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How near one bound came.
+
+    Attributes:
+        quantity: "position", "velocity", "acceleration", "jerk", "effort", "workspace" or "clearance".
+        element: The joint, axis of the tool, or pair of links.
+        unit: Of value and limit.
+        value: The one nearest to its limit, or furthest beyond.
+        limit: The bound on that side.
+        left: What is left of the bound, negative where it is broken, in ``unit``.
+        time: When, in [s].
+    """
+
+    quantity: str
+    element: str
+    unit: str
+    value: float
+    limit: float
+    left: float
+    time: float
+
+    @property
+    def broken(self) -> bool:
+        """Whether the bound does not hold."""
+        return self.left < -_SLACK * max(1.0, abs(self.limit))
+
+    def __str__(self) -> str:
+        """Names the violation."""
+        return (f"{self.quantity} of {self.element} is {self.value:.4g} {self.unit} at {self.time:.3f} s; the limit is "
+                f"{self.limit:.4g} {self.unit}")
+
+
+class ExcitationLimits:
+    """The bounds of one arm.
+
+    Args:
+        robot: An arm.
+        box: Of the tool in the base frame in [m], low and high (2, 3), within the envelope's own; default: that.
+        payload: The largest one carried in [kg]; default: the largest of the vocabulary's range.
+
+    Raises:
+        BadInputError: No arm, a joint without an end to its position or rates, a box without home in it, or a pose at
+            home that breaks a bound.
+
+    Attributes:
+        robot: As given.
+        command: Bounds of the joints, with the envelope's margin.
+        envelope: As the policy node has it, in the box.
+        payloads: For which efforts are looked at, [kg].
+    """
+
+    def __init__(self, robot: RobotDescription, *, box: np.ndarray | None = None, payload: float | None = None):
+        if robot.kind != "arm":
+            raise BadInputError(f"expected an arm, got {robot.name}, a {robot.kind}; excitation of {robot.kind}s is not "
+                                "built: fly task track's figures of eight and record those")
+        self.robot = robot
+        whole = CommandLimits.from_robot(robot)
+        for name in ("low", "high", "velocity", "acceleration", "jerk"):
+            if not np.isfinite(getattr(whole, name)).all():
+                joint = robot.joint_names[int(np.argmin(np.isfinite(getattr(whole, name))))]
+                raise BadInputError(f"joint {joint} has no {name} limit; give one in robot.yaml: an excitation goes up "
+                                    "to it")
+        limits = EnvelopeLimits.from_robot(robot)
+        if box is not None:
+            box = np.asarray(box, float)
+            if box.shape != (2, 3) or not (box[0] < box[1]).all():
+                raise BadInputError("box: expected low and high of x, y and z in m, low under high, got "
+                                    f"{box.tolist()}")
+            low, high = np.maximum(limits.low, box[0]), np.minimum(limits.high, box[1])
+            if not (low < high).all():
+                raise BadInputError(f"box: it lies outside the workspace {_box(limits.low, limits.high)} of "
+                                    f"{robot.name}; give one inside, or widen safety.workspace in robot.yaml")
+            limits = replace(limits, low=low, high=high)
+        self.command = margin_limits(whole, limits.joint_margin)
+        self.envelope = Envelope(robot, limits)
+        p = ParameterSpace.for_robot(robot)["payload_mass"]
+        if payload is not None and not 0.0 <= payload <= p.physical_high:
+            raise BadInputError(f"payload: expected 0 to {p.physical_high:g} kg, got {payload:g}")
+        self.payloads = (0.0, p.high if payload is None else float(payload))
+        self._body, self._kept = RigidBody(robot), self.envelope.kept_gap
+        if said := self.envelope.arm(robot.home):
+            raise BadInputError(f"{robot.name} cannot begin at home: {said}; widen the box, or correct home")
+
+    @property
+    def low(self) -> np.ndarray:
+        """Of the tool's box in [m], (3,)."""
+        return self.envelope.limits.low
+
+    @property
+    def high(self) -> np.ndarray:
+        """Of the tool's box in [m], (3,)."""
+        return self.envelope.limits.high
+
+    def motion(self, q: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray) -> Motion:
+        """Of all links, of joint motions (n, J)."""
+        return self._body.motion(self.envelope.capsules.frames(q), q, velocity, acceleration)
+
+    def efforts(self, motion: Motion) -> np.ndarray:
+        """Share of the drives' effort limits that a motion needs, the largest over the payloads, (n, J)."""
+        robot = self.robot
+        free = (self._body.link_torques(motion, GRAVITY).sum(axis=1) + robot.armature * motion.acceleration
+                + robot.damping * motion.velocity + robot.friction * np.sign(motion.velocity))
+        load = self._body.point_torques(motion, robot.tool_offset, GRAVITY)
+        return np.max([np.abs(free + mass * load) for mass in self.payloads], axis=0) / robot.effort_limit
+
+    def room(self, q: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is left of gaps (n, C + G) and box (n, 6) in [m], here or where braking now would end, the less."""
+        period, limits = self.robot.control_period, self.command
+        up, down = stopping_extent(velocity * period, acceleration * period**2, limits.acceleration * period**2,
+                                   limits.jerk * period**3)
+        gaps, tool = self.envelope.capsules.look(np.concatenate([q, q + np.where(up > -down, up, down)]))
+        left = np.concatenate([tool - self.low, self.high - tool], axis=1)
+        n = len(q)
+        return np.minimum(gaps[:n], gaps[n:]) - self._kept, np.minimum(left[:n], left[n:])
+
+    # ------------------------------------------------------------------ a whole stream
+    def margins(self, q: np.ndarray, period: float) -> list[Margin]:
+        """The nearest approach to each bound of a stream ``q`` (T, J) [rad] at ``period`` [s], by finite differences
+        at its own rate.
+
+        Raises:
+            BadInputError: Another shape, fewer than 8 rows, numbers that are not finite, or positions in degrees.
+        """
+        q = self._checked(q)
+        limits, names = self.command, self.robot.joint_names
+        rates = [np.diff(q, n=order, axis=0) / period**order for order in (1, 2, 3)]
+        out = [_worst("position", names, "rad", q, limits.low, limits.high, period)]
+        out += [_worst(name, names, unit, rate, -bound, bound, period) for name, unit, rate, bound in (
+            ("velocity", "rad/s", rates[0], limits.velocity),
+            ("acceleration", "rad/s^2", rates[1], limits.acceleration), ("jerk", "rad/s^3", rates[2], limits.jerk))]
+        stride = max(1, round(_LOOK / period))
+        velocity, acceleration = np.gradient(q, period, axis=0), np.zeros_like(q)
+        acceleration[1:-1] = rates[1]
+        chosen = np.unique([*range(0, len(q), stride), len(q) - 1])
+        at = q[chosen], velocity[chosen], acceleration[chosen]
+        step, effort = stride * period, self.robot.effort_limit
+        out.append(_worst("effort", names, "N m", self.efforts(self.motion(*at)) * effort, -effort, effort, step))
+        gaps, left = self.room(*at)
+        tool = self.envelope.capsules.look(at[0])[1]
+        pairs = [f"{a} and {b}" for a, b in self.envelope.capsules.pairs]
+        if pairs:
+            nearest = np.argmin(gaps.min(axis=0))
+            out.append(_worst("clearance", [pairs[nearest]], "m", (gaps + self._kept)[:, [nearest]],
+                              self._kept[[nearest]], np.array([np.inf]), step))
+        box = np.where(left[:, :3] < left[:, 3:], self.low + left[:, :3], self.high - left[:, 3:])
+        del tool
+        out.append(_worst("workspace", [f"tool {axis}" for axis in AXES], "m", box, self.low, self.high, step))
+        return [margin for group in out for margin in group]
+
+    def _checked(self, q: np.ndarray) -> np.ndarray:
+        q, joints = np.asarray(q, float), self.robot.num_joints
+        if q.ndim != 2 or q.shape[1] != joints or len(q) < 8:
+            raise BadInputError(f"expected positions of {joints} joints at 8 or more times, got shape {q.shape}")
+        if not np.isfinite(q).all():
+            row = int(np.argmin(np.isfinite(q).all(axis=1)))
+            raise BadInputError(f"expected finite joint positions, row {row} has {q[row].tolist()}")
+        return q
+
+
+def first_violation(margins: list[Margin]) -> Margin | None:
+    """The broken bound of the smallest time, None if all hold."""
+    return min((margin for margin in margins if margin.broken), key=lambda margin: margin.time, default=None)
+
+
+def _worst(quantity: str, names, unit: str, value: np.ndarray, low: np.ndarray, high: np.ndarray, step: float
+           ) -> list[Margin]:
+    """Of each column of ``value`` (n, k): where it is nearest to a bound, or where it first broke one."""
+    left = np.minimum(value - low, high - value)
+    broken = left < -_SLACK * np.maximum(1.0, np.minimum(np.abs(low), np.abs(high)))
+    rows = np.where(broken.any(axis=0), np.argmax(broken, axis=0), np.argmin(left, axis=0))
+    out = []
+    for i, (name, row) in enumerate(zip(names, rows, strict=True)):
+        below = value[row, i] - low[i] < high[i] - value[row, i]
+        out.append(Margin(quantity, name, unit, float(value[row, i]), float(low[i] if below else high[i]),
+                          float(left[row, i]), float(row * step)))
+    return out
+
+
+def _box(low: np.ndarray, high: np.ndarray) -> str:
+    return ", ".join(f"{axis} [{a:.2f}, {b:.2f}]" for axis, a, b in zip(AXES, low, high, strict=True)) + " m"
