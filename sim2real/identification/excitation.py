@@ -25,7 +25,7 @@ from sim2real.tasks.joint_series import JointSeries
 from sim2real.units import quantity
 
 GENERATIONS = 80
-_FOLLOWED = 1e-4  # [rad] by which the command filter may change a set point
+_FOLLOWED = 1e-2  # [rad] by which the command filter may change a set point: what is sent is its output
 _SHRINK = 0.97  # of the amplitudes, where a closer look finds a bound broken
 _LONGEST = 3600.0  # [s]
 
@@ -107,7 +107,8 @@ def within(series: JointSeries, limits: ExcitationLimits, rate: float | None = N
                           "correct home")
 
 
-def play(series: JointSeries, limits: ExcitationLimits, rate: float | None = None) -> tuple[str, np.ndarray, np.ndarray]:
+def play(series: JointSeries, limits: ExcitationLimits, rate: float | None = None
+         ) -> tuple[str, np.ndarray, np.ndarray]:
     """What the policy node would send: set points through command filter and envelope, then at the driver's rate.
 
     Returns:

@@ -79,8 +79,8 @@ class ExcitationLimits:
 
     def __init__(self, robot: RobotDescription, *, box: np.ndarray | None = None, payload: float | None = None):
         if robot.kind != "arm":
-            raise BadInputError(f"expected an arm, got {robot.name}, a {robot.kind}; excitation of {robot.kind}s is not "
-                                "built: fly task track's figures of eight and record those")
+            raise BadInputError(f"expected an arm, got {robot.name}, a {robot.kind}; an excitation of {robot.kind}s is "
+                                "not built: fly the figures of eight of task track and record those")
         self.robot = robot
         whole = CommandLimits.from_robot(robot)
         for name in ("low", "high", "velocity", "acceleration", "jerk"):

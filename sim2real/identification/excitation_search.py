@@ -26,6 +26,7 @@ SHARE = 0.9  # of a bound that is used: between two looks, and by float32 in a p
 _LOOKS = 20  # instants looked at in a period of the highest harmonic
 _CLEARANCE = 0.01  # [m] kept besides, for what happens between two looks
 _HARDNESS = 100.0  # nats that a bound broken by its whole size (0.1 m of a distance) costs
+_STARTS, _AMPLITUDES = 12, 0.6 * 0.6 ** np.arange(7)  # random directions tried at first, and how far in each
 _STICKING = 0.02  # [rad/s] under which Coulomb friction is taken to be on its way
 
 
@@ -59,6 +60,8 @@ class Search:
         # free numbers of one: a joint at its velocity limit, or half its range, whichever is less
         span = 0.5 * (limits.command.high - limits.command.low)
         self._unit = np.minimum(robot.velocity_limit * shape.period / (2.0 * np.pi), span)
+        at_home = np.concatenate(limits.room(robot.home[None], *np.zeros((2, 1, robot.num_joints))), axis=1)
+        self._kept = np.minimum(_CLEARANCE, 0.5 * at_home)
 
     @property
     def size(self) -> int:
@@ -91,13 +94,14 @@ class Search:
             *(series.derivatives(self._time) for series in candidates), strict=True))
         motion = self.limits.motion(q, velocity, acceleration)
         gaps, left = self.limits.room(q, velocity, acceleration)
-        short = np.maximum(_CLEARANCE - np.concatenate([gaps, left], axis=1), 0.0).max(axis=1, initial=0.0) / 0.1
+        short = np.maximum(self._kept - np.concatenate([gaps, left], axis=1), 0.0).max(axis=1) / 0.1
         over = np.maximum(self.limits.efforts(motion) - SHARE, 0.0).max(axis=1)
         broken = _HARDNESS * (short + over).reshape(k, n)
         moved = self._sensitivities.of(motion).reshape(k, n, len(self.limits.command), -1)
         rate = (np.roll(moved, -1, axis=1) - np.roll(moved, 1, axis=1)) / (2.0 * self._time[1])
-        matrix = sum(weight * np.einsum("knjp,knjr->kpr", s, s) for weight, s in zip(self._weight, (moved, rate),
-                                                                                    strict=True))
+        both = np.concatenate([np.sqrt(weight) * s.reshape(k, -1, s.shape[-1])
+                               for weight, s in zip(self._weight, (moved, rate), strict=True)], axis=1)
+        matrix = both.transpose(0, 2, 1) @ both
         return log_det(matrix), broken.max(axis=1) + broken.mean(axis=1)
 
     def random(self, seed: int, index: int) -> JointSeries:
@@ -116,10 +120,9 @@ class Search:
         import cma
 
         best, value = None, -np.inf
-        generator = np.random.default_rng([seed, 1 << 20])
-        start = 0.3 * generator.standard_normal(self.size)
-        strategy = cma.CMAEvolutionStrategy(start, 0.3, {"seed": seed + 1, "verbose": -9, "maxiter": generations,
-                                                         "CMA_diagonal": False})
+        start = self._start(seed)
+        strategy = cma.CMAEvolutionStrategy(start, max(0.5 * float(start.std()), 0.02), {
+            "seed": seed + 1, "verbose": -9, "maxiter": generations})
         for generation in range(generations):
             asked = strategy.ask()
             candidates = [self.series(free) for free in asked]
@@ -130,6 +133,14 @@ class Search:
                 best, value = candidates[int(good.argmax())], float(good.max())
             update((generation + 1) / generations, value)
         return best if best is not None else self.inside(self.series(strategy.result.xbest))
+
+    def _start(self, seed: int) -> np.ndarray:
+        """Free numbers of the best of some random candidates at several amplitudes, (size,)."""
+        generator = np.random.default_rng([seed, _STARTS])
+        free = [share * row for row in generator.standard_normal((_STARTS, self.size)) for share in _AMPLITUDES]
+        told, broken = self.judge([self.series(row) for row in free])
+        inside = broken <= 0.0
+        return free[int(np.argmax(np.where(inside, told, -np.inf)) if inside.any() else np.argmin(broken))]
 
 
 class _Sensitivities:

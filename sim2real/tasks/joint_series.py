@@ -14,14 +14,13 @@ _LARGEST = 1e3  # [rad]: no joint goes further
 
 @dataclass(frozen=True)
 class JointSeries:
-    """Swevers, Ganseman et al. 1997, "Optimal robot excitation and identification", IEEE Transactions on Robotics
-    and Automation 13(5), written
-    as positions; the constant is chosen so that the series begins at home:
+    """The series of Swevers, Ganseman et al. 1997, "Optimal robot excitation and identification", IEEE Transactions on
+    Robotics and Automation 13(5), written as positions, with the constant by which it begins at home:
 
         q_j(t) = home_j + sum_k  sine_jk sin(k w t) + cosine_jk (cos(k w t) - 1),   w = 2 pi / period
 
-    With sum_k k sine_jk = 0 and sum_k k^2 cosine_jk = 0 (``at_rest``) velocity and acceleration vanish there too, so that
-    it needs no ramps and stays periodic.
+    With sum_k k sine_jk = 0 and sum_k k^2 cosine_jk = 0 (``at_rest``) velocity and acceleration vanish there too, so it
+    needs no ramps and stays periodic.
 
     Attributes:
         home: Where it begins and ends in [rad], shape (J,).
