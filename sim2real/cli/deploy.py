@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def collect_goals(args: argparse.Namespace, task) -> list:
-    """Goals of the command line, in the order --goal, --goals, --sample."""
+    """Goals of the command line, in the order --goal, --goals, --sample; without any the task's own."""
     from sim2real.errors import BadInputError
     from sim2real.ros.goals import load_goals, parse_goal, sample_goals
 
@@ -142,7 +142,8 @@ def collect_goals(args: argparse.Namespace, task) -> list:
     goals = [parse_goal(text, task) for text in args.goal]
     if args.goals:
         goals += load_goals(args.goals, task)
-    return goals + (sample_goals(task, args.sample, args.seed) if args.sample else [])
+    goals += sample_goals(task, args.sample, args.seed) if args.sample else []
+    return goals or [parse_goal(goal, task) for goal in task.own_goals]
 
 
 def summary(node, goals) -> dict:
