@@ -26,7 +26,8 @@ from sim2real.units import quantity
 
 GENERATIONS = 80
 _FOLLOWED = 1e-2  # [rad] by which the command filter may change a set point: what is sent is its output
-_SHRINK = 0.97  # of the amplitudes, where a closer look finds a bound broken
+_SHRINK, _LEAST = 0.97, 0.01  # of the amplitudes, where a closer look finds a bound broken; and how far
+_TAIL = 4  # set points after the last one: the stream's way to it
 _LONGEST = 3600.0  # [s]
 
 Update = Callable[[float, str], None]
@@ -43,6 +44,7 @@ class Excitation:
         command: Joint positions at the driver's rate in [rad], (T, J): what a node that plays it sends.
         information: What it tells.
         margins: How near it comes to each bound.
+        values: Parameters at which that was asked, (P,).
     """
 
     robot: RobotDescription
@@ -51,6 +53,7 @@ class Excitation:
     command: np.ndarray
     information: Information
     margins: list[Margin]
+    values: np.ndarray
 
 
 def plan_excitation(robot: RobotDescription, parameters: Sequence[str] = DEFAULT, *, duration: float = 30.0,
@@ -85,31 +88,45 @@ def plan_excitation(robot: RobotDescription, parameters: Sequence[str] = DEFAULT
     search = Search(limits, names, shape, payload)
     best = search.run(seed, generations, lambda share, value: update(
         0.85 * share, f"{value / (2 * np.log(2)):.1f} bit" if np.isfinite(value) else "on the way inside the limits"))
-    series, time, command = within(best, limits, rate)
-    told = information(robot, command, _period(time), names, values=reference_values(space, payload),
+    share, time, command = within(lambda share: set_points(best.scaled(share), robot.control_period), limits, rate)
+    values = reference_values(space, names, payload)
+    told = information(robot, command, _period(time), names, values=values,
                        update=lambda share: update(0.85 + 0.15 * share, "sensitivities"))
-    return Excitation(robot, series, time, command, told, limits.margins(command, _period(time)))
+    return Excitation(robot, best.scaled(share), time, command, told, limits.margins(command, _period(time)), values)
 
 
-def within(series: JointSeries, limits: ExcitationLimits, rate: float | None = None
-           ) -> tuple[JointSeries, np.ndarray, np.ndarray]:
-    """The series, shrunk until its stream keeps every bound at the driver's rate, with that stream (see ``play``).
+def within(points: Callable[[float], np.ndarray], limits: ExcitationLimits, rate: float | None = None, *,
+           shrink: float = _SHRINK) -> tuple[float, np.ndarray, np.ndarray]:
+    """The largest share of a motion, as powers of ``shrink``, whose stream keeps every bound at the driver's rate.
+
+    Args:
+        points: Set points (K, J) of a share, 0 to 1, of the motion's amplitudes; they begin at home.
+        limits: What to keep.
+        rate: Of the driver in [1/s].
+
+    Returns:
+        The share, and the stream as ``play`` gives it.
 
     Raises:
         SimulationError: Nothing is left of it.
     """
-    for _ in range(100):
-        said, time, command = play(series, limits, rate)
-        if not said and first_violation(limits.margins(command, _period(time))) is None:
-            return series, time, command
-        series = series.scaled(_SHRINK)
+    share, said = 1.0, ""
+    while share > _LEAST:
+        said, time, command = play(points(share), limits, rate)
+        broken = first_violation(limits.margins(command, _period(time)))
+        if not said and broken is None:
+            return share, time, command
+        said, share = said or str(broken), share * shrink
     raise SimulationError(f"no motion about home keeps the bounds of {limits.robot.name}: {said}; widen the box, or "
                           "correct home")
 
 
-def play(series: JointSeries, limits: ExcitationLimits, rate: float | None = None
+def play(points: np.ndarray, limits: ExcitationLimits, rate: float | None = None
          ) -> tuple[str, np.ndarray, np.ndarray]:
     """What the policy node would send: set points through command filter and envelope, then at the driver's rate.
+
+    Args:
+        points: Set points (K, J) in [rad], one a control period, from home; it stays at the last one.
 
     Returns:
         What the filter or envelope say against it ("" for nothing); times (T,) in [s]; commands (T, J) in [rad].
@@ -117,11 +134,10 @@ def play(series: JointSeries, limits: ExcitationLimits, rate: float | None = Non
     robot, period = limits.robot, limits.robot.control_period
     stream = CommandStream(period, driver_rate(robot) if rate is None else rate)
     keep = CommandFilter(limits.command, 1, period)
-    keep.reset(None, series.home[None])
-    stream.reset(series.home)
-    rows, said = [series.home], ""
-    count = round(series.duration / period)
-    for wanted in series.position(period * np.arange(1, count + 5)):  # 4 periods: the stream's way to its last point
+    keep.reset(None, robot.home[None])
+    stream.reset(robot.home)
+    rows, said = [robot.home], ""
+    for wanted in [*points, *points[[-1] * _TAIL]]:
         command = keep.step(wanted[None])[0]
         if np.abs(command - wanted).max() > _FOLLOWED:
             said = said or "the command filter cannot follow it"
@@ -130,6 +146,11 @@ def play(series: JointSeries, limits: ExcitationLimits, rate: float | None = Non
         rows += [stream.tick() for _ in range(stream.ticks)]
     command = np.array(rows)
     return said, stream.tick_period * np.arange(len(command)), command
+
+
+def set_points(series: JointSeries, period: float) -> np.ndarray:
+    """Samples (K, J) of a series, one a control ``period`` [s], without the one at home before it."""
+    return series.position(period * np.arange(1, round(series.duration / period) + 1))
 
 
 def driver_rate(robot: RobotDescription) -> float:

@@ -1,5 +1,4 @@
-"""An excitation as a policy bundle: played by the policy node, it has filter, envelope, guard, watchdogs, log and replay.
-"""
+"""An excitation as a policy bundle: the policy node plays it, with filter, envelope, guard, watchdogs and log."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ arm and of one that carries the largest payload of the vocabulary's range.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +23,7 @@ from sim2real.robots import RobotDescription
 from sim2real.simulators.arm_values import GRAVITY
 
 _SLACK = 1e-6  # of a bound: a command that rests on it is inside
+_REST = 3  # rows at rest that are thought before and after a stream: it may not jump off
 _LOOK = 0.01  # [s] between two looks at distances and efforts
 
 
@@ -143,37 +145,45 @@ class ExcitationLimits:
 
     # ------------------------------------------------------------------ a whole stream
     def margins(self, q: np.ndarray, period: float) -> list[Margin]:
-        """The nearest approach to each bound of a stream ``q`` (T, J) [rad] at ``period`` [s], by finite differences
-        at its own rate.
+        """The nearest approach to each bound of a stream ``q`` (T, J) [rad] at ``period`` [s], or where it first broke
+        it: by finite differences at its own rate, at rest before and after.
 
         Raises:
-            BadInputError: Another shape, fewer than 8 rows, numbers that are not finite, or positions in degrees.
+            BadInputError: Another shape, fewer than 8 rows, or numbers that are not finite.
         """
         q = self._checked(q)
         limits, names = self.command, self.robot.joint_names
-        rates = [np.diff(q, n=order, axis=0) / period**order for order in (1, 2, 3)]
-        out = [_worst("position", names, "rad", q, limits.low, limits.high, period)]
-        out += [_worst(name, names, unit, rate, -bound, bound, period) for name, unit, rate, bound in (
-            ("velocity", "rad/s", rates[0], limits.velocity),
-            ("acceleration", "rad/s^2", rates[1], limits.acceleration), ("jerk", "rad/s^3", rates[2], limits.jerk))]
+        rest = np.pad(q, ((_REST, _REST), (0, 0)), mode="edge")
+        velocity, acceleration, jerk = (np.diff(rest, n=order, axis=0) / period**order for order in (1, 2, 3))
+        out = _worst("position", names, "rad", q, limits.low, limits.high, period)
+        for name, unit, rate, bound in (
+                ("velocity", "rad/s", velocity, limits.velocity),
+                ("acceleration", "rad/s^2", acceleration, limits.acceleration), ("jerk", "rad/s^3", jerk, limits.jerk)):
+            out += _worst(name, names, unit, rate, -bound, bound, period, late=_REST)
         stride = max(1, round(_LOOK / period))
-        velocity, acceleration = np.gradient(q, period, axis=0), np.zeros_like(q)
-        acceleration[1:-1] = rates[1]
-        chosen = np.unique([*range(0, len(q), stride), len(q) - 1])
-        at = q[chosen], velocity[chosen], acceleration[chosen]
-        step, effort = stride * period, self.robot.effort_limit
-        out.append(_worst("effort", names, "N m", self.efforts(self.motion(*at)) * effort, -effort, effort, step))
-        gaps, left = self.room(*at)
-        tool = self.envelope.capsules.look(at[0])[1]
-        pairs = [f"{a} and {b}" for a, b in self.envelope.capsules.pairs]
-        if pairs:
-            nearest = np.argmin(gaps.min(axis=0))
-            out.append(_worst("clearance", [pairs[nearest]], "m", (gaps + self._kept)[:, [nearest]],
-                              self._kept[[nearest]], np.array([np.inf]), step))
-        box = np.where(left[:, :3] < left[:, 3:], self.low + left[:, :3], self.high - left[:, 3:])
-        del tool
-        out.append(_worst("workspace", [f"tool {axis}" for axis in AXES], "m", box, self.low, self.high, step))
-        return [margin for group in out for margin in group]
+        rows = np.unique([*range(0, len(q), stride), len(q) - 1])
+        at = (q[rows], 0.5 * (velocity[_REST - 1:] + np.roll(velocity, -1, axis=0)[_REST - 1:])[rows],
+              acceleration[_REST - 1:][rows])
+        return out + self._room_margins(*at, stride * period) + self._effort_margins(*at, stride * period)
+
+    def _room_margins(self, q: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, step: float) -> list[Margin]:
+        """Of the tool's box, and of the pair of links that comes nearest to what it keeps."""
+        gaps, left = self.room(q, velocity, acceleration)
+        low, high = self.low, self.high
+        tool = np.where(left[:, :3] < left[:, 3:], low + left[:, :3], high - left[:, 3:])
+        out = _worst("workspace", [f"the tool along {axis}" for axis in AXES], "m", tool, low, high, step)
+        if gaps.shape[1]:
+            i = int(gaps.min(axis=0).argmin())
+            pair = " and ".join(self.envelope.capsules.pairs[i])
+            out += _worst("clearance", [pair], "m", gaps[:, [i]] + self._kept[i], self._kept[[i]], np.array([np.inf]),
+                          step)
+        return out
+
+    def _effort_margins(self, q: np.ndarray, velocity: np.ndarray, acceleration: np.ndarray, step: float
+                        ) -> list[Margin]:
+        effort = self.robot.effort_limit
+        needed = self.efforts(self.motion(q, velocity, acceleration)) * effort
+        return _worst("effort", self.robot.joint_names, "N m", needed, -effort, effort, step)
 
     def _checked(self, q: np.ndarray) -> np.ndarray:
         q, joints = np.asarray(q, float), self.robot.num_joints
@@ -190,9 +200,10 @@ def first_violation(margins: list[Margin]) -> Margin | None:
     return min((margin for margin in margins if margin.broken), key=lambda margin: margin.time, default=None)
 
 
-def _worst(quantity: str, names, unit: str, value: np.ndarray, low: np.ndarray, high: np.ndarray, step: float
-           ) -> list[Margin]:
-    """Of each column of ``value`` (n, k): where it is nearest to a bound, or where it first broke one."""
+def _worst(quantity: str, names: Sequence[str], unit: str, value: np.ndarray, low: np.ndarray, high: np.ndarray,
+           step: float, late: int = 0) -> list[Margin]:
+    """Of each column of ``value`` (n, k): where it is nearest to a bound, or where it first broke one; the row ``late``
+    is the one at time 0."""
     left = np.minimum(value - low, high - value)
     broken = left < -_SLACK * np.maximum(1.0, np.minimum(np.abs(low), np.abs(high)))
     rows = np.where(broken.any(axis=0), np.argmax(broken, axis=0), np.argmin(left, axis=0))
@@ -200,7 +211,7 @@ def _worst(quantity: str, names, unit: str, value: np.ndarray, low: np.ndarray, 
     for i, (name, row) in enumerate(zip(names, rows, strict=True)):
         below = value[row, i] - low[i] < high[i] - value[row, i]
         out.append(Margin(quantity, name, unit, float(value[row, i]), float(low[i] if below else high[i]),
-                          float(left[row, i]), float(row * step)))
+                          float(left[row, i]), max(0.0, float((row - late) * step))))
     return out
 
 

@@ -149,7 +149,7 @@ class _Sensitivities:
     def __init__(self, limits: ExcitationLimits, names: Sequence[str], payload: float | None):
         robot = self._robot = limits.robot
         space = ParameterSpace.for_robot(robot)
-        rows, distance = steps_around(space, reference_values(space, payload), names)
+        rows, distance = steps_around(space, reference_values(space, names, payload), names)
         self._values = ArmValues.of(robot, space, rows)
         self._delay = rows[:, space.column("actuator_delay")]
         self._body = RigidBody(robot)

@@ -69,6 +69,16 @@ class Information:
         return _CONFIDENCE * self.prior * np.sqrt(np.diag(covariance))
 
     @property
+    def weakest(self) -> dict[str, float]:
+        """The direction that is told least: shares of the parameters in it, over 0.1, the largest first.
+
+        With several in it, these trade off: the measurements hardly change when they change together.
+        """
+        share = np.linalg.eigh(self.matrix)[1][:, 0]
+        order = np.argsort(-np.abs(share))
+        return {self.names[i]: float(share[i]) for i in order if abs(share[i]) > 0.1}
+
+    @property
     def told(self) -> np.ndarray:
         """Which parameters the experiment tells: little of the prior's deviation is left, (P,)."""
         return self.half_width < _TOLD * _CONFIDENCE * self.prior
@@ -107,15 +117,19 @@ def choose_parameters(space: ParameterSpace, patterns: Sequence[str] = DEFAULT) 
     return tuple(dict.fromkeys(names))
 
 
-def reference_values(space: ParameterSpace, payload: float | None = None) -> np.ndarray:
-    """Where sensitivities are taken, (P,): nominal, with a ``payload`` [kg], by default the middle of its range.
+def reference_values(space: ParameterSpace, names: Sequence[str], payload: float | None = None) -> np.ndarray:
+    """Where sensitivities to ``names`` are taken, (P,): nominal, or the middle of a range at whose end that is.
 
-    Without a payload nothing could be told of where it is.
+    At such an end there is nothing to be told: without a payload nothing of where it is. A ``payload`` [kg] is taken
+    as it is; default: half of its range.
     """
     row = space.nominal.copy()
-    p = space["payload_mass"]
-    row[space.column("payload_mass")] = 0.5 * (p.low + p.high) if payload is None else space.check("payload_mass",
-                                                                                                  payload)
+    for name in {*names, "payload_mass"}:
+        p = space[name]
+        if p.nominal in (p.low, p.high):
+            row[space.column(name)] = 0.5 * (p.low + p.high)
+    if payload is not None:
+        row[space.column("payload_mass")] = space.check("payload_mass", payload)
     return row
 
 
@@ -156,7 +170,7 @@ def information(robot: RobotDescription, command: np.ndarray, period: float, nam
         SimulationError: The simulation is unstable at these values.
     """
     space = ParameterSpace.for_robot(robot)
-    row = reference_values(space) if values is None else np.asarray(values, float)
+    row = reference_values(space, names) if values is None else np.asarray(values, float)
     rows, distance = steps_around(space, row, names)
     sigma = noise(robot)
     prior = np.array([(space[name].high - space[name].low) / np.sqrt(12.0) for name in names])
