@@ -9,7 +9,7 @@ import numpy as np
 from sim2real.identification.excitation import Excitation, set_points, within
 from sim2real.identification.excitation_limits import ExcitationLimits
 from sim2real.identification.excitation_search import Search, Shape
-from sim2real.identification.information import Information, information
+from sim2real.identification.information import ANCHOR, Information, information
 
 _COARSE = 0.85  # steps of the amplitudes in which they are brought inside the bounds
 _RAMP = 0.1  # share of the time in which a chirp swells, and in which it fades
@@ -51,9 +51,13 @@ def _told(plan: Excitation, time: np.ndarray, command: np.ndarray) -> Informatio
 
 
 def gains(plan: Excitation, others: dict[str, Sequence[Information]]) -> dict[str, dict]:
-    """How much more the plan tells than each of some others: bits, and the median of the intervals' ratios."""
+    """How much more the plan tells than each of some others: bits, and the median ratio of their intervals to its own.
+
+    Intervals are those of known link masses: the factor common to all forces would hide the others.
+    """
+    own = plan.information.given(ANCHOR)
     return {name: {"log_det": float(np.mean([told.log_det for told in all_told])),
                    "gain_bits": float(np.mean([plan.information.bits - told.bits for told in all_told])),
-                   "interval_ratio": float(np.median([told.half_width / plan.information.half_width
+                   "interval_ratio": float(np.median([told.given(ANCHOR).half_width / own.half_width
                                                       for told in all_told]))}
             for name, all_told in others.items()}

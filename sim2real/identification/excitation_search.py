@@ -22,7 +22,8 @@ from sim2real.parameters import ParameterSpace
 from sim2real.simulators.arm_values import ArmValues
 from sim2real.tasks.joint_series import JointSeries, rest_basis
 
-SHARE = 0.9  # of a bound that is used: between two looks, and by float32 in a policy, it may be a little more
+SHARE = 0.9  # of a bound that is used: between two looks it may be a little more
+ACCELERATION_SHARE = 0.7  # the command filter follows a bent way with small corrections, which take the rest
 _LOOKS = 20  # instants looked at in a period of the highest harmonic
 _CLEARANCE = 0.01  # [m] kept besides, for what happens between two looks
 _HARDNESS = 100.0  # nats that a bound broken by its whole size (0.1 m of a distance) costs
@@ -80,10 +81,10 @@ class Search:
         """The largest shares, at most 1, at which each joint alone keeps its bounds, (J,)."""
         bounds, home = self.limits.command, series.home
         away = series.position(self._time) - home
-        rates = [np.abs(rate).max(axis=0) / (SHARE * bound) for rate, bound in zip(
-            series.derivatives(self._time), (bounds.velocity, bounds.acceleration, bounds.jerk), strict=True)]
-        used = [np.max(away, axis=0) / (SHARE * (bounds.high - home)), np.max(-away, axis=0) / (SHARE * (home -
-                                                                                                      bounds.low))]
+        allowed = SHARE * bounds.velocity, ACCELERATION_SHARE * bounds.acceleration, SHARE * bounds.jerk
+        rates = [np.abs(rate).max(axis=0) / most
+                 for rate, most in zip(series.derivatives(self._time), allowed, strict=True)]
+        used = [away.max(axis=0) / (SHARE * (bounds.high - home)), -away.min(axis=0) / (SHARE * (home - bounds.low))]
         return 1.0 / np.maximum(np.max([*rates, *used], axis=0), 1.0)
 
     def judge(self, candidates: Sequence[JointSeries]) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,8 @@
 
     F = sum_t (dy_t/dp)^T R^-1 (dy_t/dp),   y: joint positions and velocities,  R: the sensors' noise
 
-in units of each parameter's prior: with a prior of covariance I, (I + F)^-1 is the covariance that is left (Cramer and
+where only forces over forces can be told: masses, friction and gains times a common factor move alike. In units of each
+parameter's prior: with a prior of covariance I, (I + F)^-1 is the covariance that is left (Cramer and
 Rao's bound for a linear estimator with a prior), and log det(I + F) / 2 the information gained. It is a bound for a
 robot that is exactly as the simulator says but for these numbers: what the model lacks is not in it.
 """
@@ -23,9 +24,12 @@ from sim2real.robots import RobotDescription
 DEFAULT = ("payload_mass", "payload_offset_x", "payload_offset_y", "payload_offset_z", "link_mass_scale",
            "joint_damping_scale", "joint_friction_scale", "armature_scale", "stiffness_scale", "damping_gain_scale",
            "actuator_delay", "motor_time_constant")
+ANCHOR = "link_mass_scale"  # what is known best of an arm, and fixes the common factor of all forces
 TRANSPORT = ("actuator_delay", "control_jitter", "command_drop_probability", "sensor_delay")
 _ROLES = ("dynamics", "actuation")  # those of others are not in a mean: noise, losses, pushes
-_STEP = 0.02  # of central differences, over the prior's width
+# of central differences, over the prior's width: at 0.02 their curvature already passes for information about what
+# cannot be told at all
+_STEP = 1e-3
 _SETTLE = 1.0  # [s] in which an arm sags into its servos before the experiment
 _CONFIDENCE = 1.959964  # standard deviations of a 95 % interval
 _TOLD = 0.7  # of the prior's deviation: what is left of a parameter that the experiment hardly tells
@@ -78,15 +82,23 @@ class Information:
         order = np.argsort(-np.abs(share))
         return {self.names[i]: float(share[i]) for i in order if abs(share[i]) > 0.1}
 
+    def given(self, name: str) -> Information:
+        """What is told of the others where ``name`` is known; the same where it is not among them."""
+        kept = [i for i, other in enumerate(self.names) if other != name]
+        return Information(tuple(self.names[i] for i in kept), tuple(self.units[i] for i in kept), self.values[kept],
+                           self.prior[kept], self.matrix[np.ix_(kept, kept)])
+
     @property
     def told(self) -> np.ndarray:
         """Which parameters the experiment tells: little of the prior's deviation is left, (P,)."""
         return self.half_width < _TOLD * _CONFIDENCE * self.prior
 
     def rows(self) -> list[dict]:
-        """One row a parameter, as ``sim2real excite --json`` prints it."""
+        """One row a parameter, as ``sim2real excite --json`` prints it; ``anchored95`` where the ``ANCHOR`` is known."""
+        anchored = self.given(ANCHOR)
+        widths = dict(zip(anchored.names, anchored.half_width, strict=True))
         return [{"name": name, "unit": unit, "value": float(value), "interval95": float(width),
-                 "prior95": float(_CONFIDENCE * prior), "told": bool(told)}
+                 "anchored95": widths.get(name), "prior95": float(_CONFIDENCE * prior), "told": bool(told)}
                 for name, unit, value, width, prior, told in zip(self.names, self.units, self.values, self.half_width,
                                                                  self.prior, self.told, strict=True)]
 
