@@ -20,9 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Plan a motion about home, inside every limit that the policy node keeps (joints, workspace, links off each "
         "other and the ground, efforts), that tells as much as possible of chosen parameters: a Fourier series, at "
-        "rest at both ends. -o writes it as CSV at the driver's rate, --bundle as a policy that sim2real deploy plays with "
-        "filter, envelope, guard and log. With --check a CSV of your own is judged instead: exit code 1 and the first "
-        "violation where it leaves a limit. docs/excitation.md says what the figures mean.")
+        "rest at both ends. -o writes it as CSV at the driver's rate, --bundle as a policy that sim2real deploy plays, "
+        "with filter, envelope, guard and log. With --check a CSV of your own is judged instead: exit code 1 and the "
+        "first violation where it leaves a limit. docs/excitation.md says what the figures mean.")
     parser.add_argument("robot", help="name or robot.yaml of an arm")
     parser.add_argument("-o", "--output", metavar="FILE.csv", help="times [s] and joint positions [rad]")
     parser.add_argument("--bundle", metavar="FILE.s2r", help="for sim2real deploy")
@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--duration", type=float, default=30.0, metavar="S", help="default: 30")
     parser.add_argument("--harmonics", type=int, default=5, metavar="N", help="of the series (default: 5)")
     parser.add_argument("--base-frequency", type=float, default=None, metavar="HZ",
-                        help="of the first harmonic (default: 0.1)")
+                        help="of the first harmonic (default: 0.2)")
     parser.add_argument("--periods", type=int, default=None, metavar="N",
                         help="periods in the duration, in place of --base-frequency")
     parser.add_argument("--box", metavar="X0,X1,Y0,Y1,Z0,Z1",
@@ -96,7 +96,7 @@ def _plan(args: argparse.Namespace, limits: ExcitationLimits) -> int:
     with progress_bar("excitation", 1.0, enabled=not args.json) as bar:
         plan = plan_excitation(
             limits.robot, _wanted(args), duration=args.duration, periods=args.periods, harmonics=args.harmonics,
-            base_frequency=0.1 if args.base_frequency is None else args.base_frequency, limits=limits,
+            base_frequency=0.2 if args.base_frequency is None else args.base_frequency, limits=limits,
             payload=args.payload, seed=args.seed, update=lambda share, text: bar(0.8 * share, text))
         seconds = time.perf_counter() - begun
         compared = gains(plan, {"random": [told_at_random(plan, limits, args.seed, args.payload)],

@@ -57,7 +57,7 @@ class Excitation:
 
 
 def plan_excitation(robot: RobotDescription, parameters: Sequence[str] = DEFAULT, *, duration: float = 30.0,
-                    base_frequency: float = 0.1, periods: int | None = None, harmonics: int = 5,
+                    base_frequency: float = 0.2, periods: int | None = None, harmonics: int = 5,
                     limits: ExcitationLimits | None = None, payload: float | None = None, rate: float | None = None,
                     seed: int = 0, generations: int = GENERATIONS,
                     update: Update = lambda share, text: None) -> Excitation:

@@ -94,7 +94,7 @@ class Information:
         return self.half_width < _TOLD * _CONFIDENCE * self.prior
 
     def rows(self) -> list[dict]:
-        """One row a parameter, as ``sim2real excite --json`` prints it; ``anchored95`` where the ``ANCHOR`` is known."""
+        """One row a parameter, as ``sim2real excite --json`` prints it; ``anchored95``: with the ``ANCHOR`` known."""
         anchored = self.given(ANCHOR)
         widths = dict(zip(anchored.names, anchored.half_width, strict=True))
         return [{"name": name, "unit": unit, "value": float(value), "interval95": float(width),
