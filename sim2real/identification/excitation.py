@@ -24,7 +24,7 @@ from sim2real.robots import RobotDescription
 from sim2real.tasks.joint_series import JointSeries
 from sim2real.units import quantity
 
-GENERATIONS = 80
+GENERATIONS = 60
 _FOLLOWED = 1e-2  # [rad] by which the command filter may change a set point: what is sent is its output
 _SHRINK, _LEAST = 0.97, 0.01  # of the amplitudes, where a closer look finds a bound broken; and how far
 _TAIL = 4  # set points after the last one: the stream's way to it

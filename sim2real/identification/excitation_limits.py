@@ -156,10 +156,11 @@ class ExcitationLimits:
         rest = np.pad(q, ((_REST, _REST), (0, 0)), mode="edge")
         velocity, acceleration, jerk = (np.diff(rest, n=order, axis=0) / period**order for order in (1, 2, 3))
         out = _worst("position", names, "rad", q, limits.low, limits.high, period)
-        for name, unit, rate, bound in (
+        for order, (name, unit, rate, bound) in enumerate((
                 ("velocity", "rad/s", velocity, limits.velocity),
-                ("acceleration", "rad/s^2", acceleration, limits.acceleration), ("jerk", "rad/s^3", jerk, limits.jerk)):
-            out += _worst(name, names, unit, rate, -bound, bound, period, late=_REST)
+                ("acceleration", "rad/s^2", acceleration, limits.acceleration),
+                ("jerk", "rad/s^3", jerk, limits.jerk)), start=1):
+            out += _worst(name, names, unit, rate, -bound, bound, period, late=_REST - order)  # the row that brings it
         stride = max(1, round(_LOOK / period))
         rows = np.unique([*range(0, len(q), stride), len(q) - 1])
         at = (q[rows], 0.5 * (velocity[_REST - 1:] + np.roll(velocity, -1, axis=0)[_REST - 1:])[rows],
