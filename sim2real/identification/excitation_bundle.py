@@ -15,7 +15,7 @@ from sim2real.tasks import make_task
 from sim2real.tasks.joint_series import JointSeries
 
 ON_TRACK = 1.0  # full steps from the series up to which it is followed: no series needs more in a period
-SLOW = 0.1  # share of full speed at which an arm that is further away comes nearer
+SLOW = 0.1  # share of full speed at which an arm that is further away goes home
 _OPSET, _IR = 17, 8  # read by every onnxruntime since 1.12
 
 
@@ -34,21 +34,25 @@ def write_excitation(path: str | Path, robot: RobotDescription, series: JointSer
 
 
 def follower(joints: int) -> bytes:
-    """The ONNX network: the steps to the series; small ones where it is far, as after a hold or a start elsewhere.
+    """The ONNX network: along the series, or slowly home where that is far, as after a hold or from another start.
 
-    action = x where max |x| <= 1, else clip(x, -0.1, 0.1)
+    There the series comes by once a period, at rest.
+
+        action = x where max |x| <= 1, else clip(h, -0.1, 0.1);   x, h: steps to the series and to home
     """
-    def constant(name: str, value: float):
-        return numpy_helper.from_array(np.float32(value), name)
+    def constant(name: str, value, kind=np.float32):
+        return numpy_helper.from_array(np.asarray(value, kind), name)
 
-    nodes = [helper.make_node("Abs", ["observation"], ["size"]),
+    nodes = [helper.make_node("Split", ["observation", "parts"], ["series", "home"], axis=1),
+             helper.make_node("Abs", ["series"], ["size"]),
              helper.make_node("ReduceMax", ["size"], ["furthest"], axes=[1], keepdims=1),
              helper.make_node("LessOrEqual", ["furthest", "on_track"], ["near"]),
-             helper.make_node("Clip", ["observation", "slow_down", "slow_up"], ["slowly"]),
-             helper.make_node("Where", ["near", "observation", "slowly"], ["action"])]
-    weights = [constant("on_track", ON_TRACK), constant("slow_down", -SLOW), constant("slow_up", SLOW)]
+             helper.make_node("Clip", ["home", "slow_down", "slow_up"], ["slowly"]),
+             helper.make_node("Where", ["near", "series", "slowly"], ["action"])]
+    weights = [constant("parts", [joints, joints], np.int64), constant("on_track", ON_TRACK),
+               constant("slow_down", -SLOW), constant("slow_up", SLOW)]
     graph = helper.make_graph(
-        nodes, "follower", [helper.make_tensor_value_info("observation", TensorProto.FLOAT, ["n", joints])],
+        nodes, "follower", [helper.make_tensor_value_info("observation", TensorProto.FLOAT, ["n", 2 * joints])],
         [helper.make_tensor_value_info("action", TensorProto.FLOAT, ["n", joints])], weights)
     model = helper.make_model(graph, producer_name="sim2real", opset_imports=[helper.make_opsetid("", _OPSET)])
     model.ir_version = _IR

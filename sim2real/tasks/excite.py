@@ -1,7 +1,8 @@
 """``excite``: move an arm's joints along a given series about home, as an experiment that tells what the arm is.
 
 The series stands in the options, so a bundle carries it; ``sim2real excite`` writes one. The observation is how many
-full steps the last command is from the series, and the policy in such a bundle answers with these steps.
+full steps the last command is from the series and from home, and the policy in such a bundle answers with the one or,
+where it is far from the series, slowly with the other.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ class Excite(Task):
 
     # ------------------------------------------------------------------ observations
     def terms(self) -> tuple[Term, ...]:
-        return (Term("to_reference", self.robot.num_joints, self._to_reference),)
+        joints = self.robot.num_joints
+        return (Term("to_reference", joints, self._to_reference),
+                Term("to_home", joints, lambda c: (self.robot.home - c.command) / self._step))
 
     def _to_reference(self, context: Context) -> np.ndarray:
         """From the last command to the series, in full steps, (n, J)."""

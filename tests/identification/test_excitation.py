@@ -9,6 +9,7 @@ from sim2real.deployment.bundle import load_bundle
 from sim2real.deployment.capsules import CapsuleModel
 from sim2real.deployment.envelope_limits import EnvelopeLimits, margin_limits
 from sim2real.deployment.limits import CommandLimits, count_violations
+from sim2real.deployment.runner import Runner
 from sim2real.errors import BadInputError, ParameterError
 from sim2real.identification import excitation
 from sim2real.identification.excitation import driver_rate, plan_excitation, play, set_points, within
@@ -20,6 +21,8 @@ from sim2real.identification.information import DEFAULT, with_step
 from sim2real.robots import load_robot
 from sim2real.ros.drive import Drive
 from sim2real.simulators import make_simulator
+from sim2real.tasks.joint_series import JointSeries
+from sim2real.types import RobotState
 
 QUICK = {"duration": 4.0, "periods": 1, "harmonics": 3, "generations": 8}
 NAMES = ("payload_mass", "stiffness_scale", "joint_friction_scale", "armature_scale")
@@ -152,13 +155,34 @@ def test_what_the_node_sends_is_what_was_planned(plan, tmp_path):
     assert np.abs(sent[-1] - robot.home).max() < 1e-6 and not np.ptp(sent[-5:], axis=0).max() > 1e-9
 
 
-def test_an_arm_that_begins_elsewhere_comes_slowly(plan, tmp_path):
+def test_far_from_the_series_it_goes_home_slowly(plan, tmp_path):
+    write_excitation(tmp_path / "e.s2r", plan.robot, plan.series)
+    policy = load_bundle(tmp_path / "e.s2r", plan.robot).policy
+    home = [4.0, -0.05, 0, 0, 0, -9.0]
+    far, near = np.float32([[5.0, -3.0, 0.05, 0, 0, 0, *home]]), np.float32([[1.0, -0.5, 0.25, 0, 0, 0, *home]])
+    np.testing.assert_allclose(policy(far), [[0.1, -0.05, 0, 0, 0, -0.1]])
+    np.testing.assert_array_equal(policy(near), near[:, :6])
+
+
+def test_one_that_was_held_up_goes_home_and_joins_at_the_next_period(plan, tmp_path):
     robot = plan.robot
-    write_excitation(tmp_path / "e.s2r", robot, plan.series)
-    policy = load_bundle(tmp_path / "e.s2r", robot).policy
-    far, near = np.float32([[5.0, -3.0, 0.05, 0, 0, 0]]), np.float32([[1.0, -0.5, 0.25, 0, 0, 0]])
-    np.testing.assert_allclose(policy(far), [[0.1, -0.1, 0.05, 0, 0, 0]])
-    np.testing.assert_array_equal(policy(near), near)
+    series = JointSeries(robot.home, 0.4 * plan.series.sine, 0.4 * plan.series.cosine, 4.0, 3)
+    write_excitation(tmp_path / "e.s2r", robot, series, lead_in=0.4, rest=0.4)
+    runner, state = Runner(load_bundle(tmp_path / "e.s2r", robot)), RobotState.zeros(1, 6)
+    state.joint_position[:] = robot.home + [0.5, 0, 0, 0, 0, 0]
+    runner.reset(state, np.ones(1))
+    commands = []
+    for k in range(310):
+        state.time[:] = 0.04 * k
+        commands.append(runner.step(state, 0.04 * k, hold="asked to" if 150 <= k < 156 else "").command[0])
+    commands = np.array(commands)
+    speed = np.abs(np.diff(commands, axis=0)).max(axis=1) / (robot.velocity_limit[0] * 0.04)
+    planned = series.position(0.04 * (np.arange(310) - 10))
+    off = np.abs(commands - planned).max(axis=1)
+    assert speed[5:95].max() < 0.11 and off[:80].min() > 0.01  # the first period is missed, on the way home
+    assert off[120:150].max() < 1e-3  # joined
+    assert speed[160:190].max() < 0.11 and off[158:170].min() > 0.1  # held up: home again
+    assert off[225:].max() < 1e-3 and off[-1] < 1e-6  # and joined again
 
 
 @pytest.mark.parametrize(("change", "error", "words"), [
