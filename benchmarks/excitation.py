@@ -6,8 +6,8 @@ For each robot and seed a 30 s motion for the default parameters is planned. `ga
 random feasible series of the same harmonics (mean over `--draws`) and over the chirp; `interval_ratio` how many times
 as wide the others' expected 95 % intervals are (median over parameters, link masses known). `left` is the least that
 is left of each kind of bound at the driver's rate, over the bound (of positions and the box over their range, of gaps
-in m); `violations` counts samples that break a joint bound, by code that shares none with the planner. Exit code 1 where
-a bound is broken, or a plan tells less than what it is compared with.
+in m); `violations` counts samples that break a joint bound, by code that shares none with the planner. Exit code 1
+where a bound is broken, or a plan tells less than what it is compared with.
 """
 
 from __future__ import annotations

@@ -88,6 +88,8 @@ def plan_excitation(robot: RobotDescription, parameters: Sequence[str] = DEFAULT
     search = Search(limits, names, shape, payload)
     best = search.run(seed, generations, lambda share, value: update(
         0.85 * share, f"{value / (2 * np.log(2)):.1f} bit" if np.isfinite(value) else "on the way inside the limits"))
+    if not (best.sine.any() or best.cosine.any()):
+        raise SimulationError(f"no motion of {robot.name} about home that is worth it keeps its bounds; widen the box")
     share, time, command = within(lambda share: set_points(best.scaled(share), robot.control_period), limits, rate)
     values = reference_values(space, names, payload)
     told = information(robot, command, _period(time), names, values=values,
@@ -113,10 +115,11 @@ def within(points: Callable[[float], np.ndarray], limits: ExcitationLimits, rate
     share, said = 1.0, ""
     while share > _LEAST:
         said, time, command = play(points(share), limits, rate)
-        broken = first_violation(limits.margins(command, _period(time)))
-        if not said and broken is None:
+        if not said and (broken := first_violation(limits.margins(command, _period(time)))) is not None:
+            said = str(broken)
+        if not said:
             return share, time, command
-        said, share = said or str(broken), share * shrink
+        share *= shrink
     raise SimulationError(f"no motion about home keeps the bounds of {limits.robot.name}: {said}; widen the box, or "
                           "correct home")
 
@@ -129,7 +132,8 @@ def play(points: np.ndarray, limits: ExcitationLimits, rate: float | None = None
         points: Set points (K, J) in [rad], one a control period, from home; it stays at the last one.
 
     Returns:
-        What the filter or envelope say against it ("" for nothing); times (T,) in [s]; commands (T, J) in [rad].
+        What the filter or envelope say against it ("" for nothing), where the stream ends; times (T,) in [s];
+        commands (T, J) in [rad].
     """
     robot, period = limits.robot, limits.robot.control_period
     stream = CommandStream(period, driver_rate(robot) if rate is None else rate)
@@ -139,13 +143,14 @@ def play(points: np.ndarray, limits: ExcitationLimits, rate: float | None = None
     rows, said = [robot.home], ""
     for wanted in [*points, *points[[-1] * _TAIL]]:
         command = keep.step(wanted[None])[0]
+        said = limits.envelope.arm(command, keep.velocity[0], keep.acceleration[0])
         if np.abs(command - wanted).max() > _FOLLOWED:
-            said = said or "the command filter cannot follow it"
-        said = said or limits.envelope.arm(command, keep.velocity[0], keep.acceleration[0])
+            said = "the command filter cannot follow it"
+        if said:
+            break
         stream.push(command)
         rows += [stream.tick() for _ in range(stream.ticks)]
-    command = np.array(rows)
-    return said, stream.tick_period * np.arange(len(command)), command
+    return said, stream.tick_period * np.arange(len(rows)), np.array(rows)
 
 
 def set_points(series: JointSeries, period: float) -> np.ndarray:

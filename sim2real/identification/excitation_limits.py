@@ -110,6 +110,10 @@ class ExcitationLimits:
         self._body, self._kept = RigidBody(robot), self.envelope.kept_gap
         if said := self.envelope.arm(robot.home):
             raise BadInputError(f"{robot.name} cannot begin at home: {said}; widen the box, or correct home")
+        effort = self.efforts(self.motion(robot.home[None], *np.zeros((2, 1, robot.num_joints))))[0]
+        if effort.max() > 1.0:
+            raise BadInputError(f"{robot.joint_names[int(effort.argmax())]} of {robot.name} cannot hold "
+                                f"{self.payloads[1]:g} kg at home: that needs {effort.max():.1f} times its effort limit")
 
     @property
     def low(self) -> np.ndarray:

@@ -55,7 +55,7 @@ class Search:
         self._bases = rest_basis(shape.harmonics)
         self._time = shape.period * np.arange(_LOOKS * shape.harmonics) / (_LOOKS * shape.harmonics)
         self._sensitivities = _Sensitivities(limits, names, payload)
-        sigma = np.array(noise(robot))
+        sigma = np.array(noise(robot, ParameterSpace.for_robot(robot)))
         samples = robot.sensors.rate * shape.periods * shape.period / len(self._time)
         self._weight = samples / sigma**2
         # free numbers of one: a joint at its velocity limit, or half its range, whichever is less
@@ -106,15 +106,15 @@ class Search:
         return log_det(matrix), broken.max(axis=1) + broken.mean(axis=1)
 
     def random(self, seed: int, index: int) -> JointSeries:
-        """A feasible series drawn at random: what a search begins from, and is compared with."""
+        """A feasible series drawn at random, as large as it may be: what a plan is compared with."""
         generator = np.random.default_rng([seed, index])
         return self.inside(self.series(generator.standard_normal(self.size) / self.shape.harmonics**0.5))
 
     def inside(self, series: JointSeries) -> JointSeries:
         """The series, its amplitudes shrunk towards home until it breaks no bound that is looked at."""
-        shares = np.linspace(1.0, 0.02, 50)
+        shares = [*np.linspace(1.0, 0.02, 50), 0.0]  # home breaks none
         broken = self.judge([series.scaled(share) for share in shares])[1]
-        return series.scaled(shares[int(np.argmax(broken <= 0.0))] if (broken <= 0.0).any() else 0.0)
+        return series.scaled(shares[int(np.argmax(broken <= 0.0))])
 
     def run(self, seed: int, generations: int, update: Callable[[float, float], None]) -> JointSeries:
         """The best feasible series that CMA-ES finds; ``update`` is told the share done and the best log det."""

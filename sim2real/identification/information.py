@@ -2,10 +2,11 @@
 
     F = sum_t (dy_t/dp)^T R^-1 (dy_t/dp),   y: joint positions and velocities,  R: the sensors' noise
 
-where only forces over forces can be told: masses, friction and gains times a common factor move alike. In units of each
-parameter's prior: with a prior of covariance I, (I + F)^-1 is the covariance that is left (Cramer and
-Rao's bound for a linear estimator with a prior), and log det(I + F) / 2 the information gained. It is a bound for a
-robot that is exactly as the simulator says but for these numbers: what the model lacks is not in it.
+In units of each parameter's prior, (I + F)^-1 is the covariance that is left (Cramer and Rao's bound, with a prior; van
+Trees 1968, "Detection, estimation, and modulation theory") and log det(I + F) / 2 the information gained. It is a bound
+for a robot that is exactly as the simulator says but for these numbers, and for noise that is white.
+
+Positions tell forces over forces only: masses, friction and gains times a common factor move alike.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _ROLES = ("dynamics", "actuation")  # those of others are not in a mean: noise, 
 # cannot be told at all
 _STEP = 1e-3
 _SETTLE = 1.0  # [s] in which an arm sags into its servos before the experiment
+_BLOCK = 250  # steps whose sensitivities are held at once
 _CONFIDENCE = 1.959964  # standard deviations of a 95 % interval
 _TOLD = 0.7  # of the prior's deviation: what is left of a parameter that the experiment hardly tells
 
@@ -145,11 +147,14 @@ def reference_values(space: ParameterSpace, names: Sequence[str], payload: float
     return row
 
 
-def noise(robot: RobotDescription) -> tuple[float, float]:
-    """Standard deviations of a measured position [rad] (with its resolution's q / sqrt(12)) and velocity [rad/s]."""
-    sensors = robot.sensors
-    return (float(np.hypot(sensors.position_noise, sensors.position_quantum / np.sqrt(12.0))) or 1e-6,
-            sensors.velocity_noise or 1e-5)
+def noise(robot: RobotDescription, space: ParameterSpace) -> tuple[float, float]:
+    """Standard deviations of a measured position [rad] (with its resolution's q / sqrt(12)) and velocity [rad/s].
+
+    Where the description leaves one out, half of the vocabulary's largest.
+    """
+    position, velocity = (space[name].nominal or 0.5 * space[name].high
+                          for name in ("joint_position_noise", "joint_velocity_noise"))
+    return float(np.hypot(position, robot.sensors.position_quantum / np.sqrt(12.0))), velocity
 
 
 def steps_around(space: ParameterSpace, row: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -184,7 +189,7 @@ def information(robot: RobotDescription, command: np.ndarray, period: float, nam
     space = ParameterSpace.for_robot(robot)
     row = reference_values(space, names) if values is None else np.asarray(values, float)
     rows, distance = steps_around(space, row, names)
-    sigma = noise(robot)
+    sigma = noise(robot, space)
     prior = np.array([(space[name].high - space[name].low) / np.sqrt(12.0) for name in names])
     scale = (prior / distance)[:, None, None]
     matrix, count = np.zeros((len(names), len(names))), len(names)
@@ -214,12 +219,13 @@ def _simulated(robot: RobotDescription, command: np.ndarray, period: float, rows
         start = sim.home_state(len(rows))
         start.joint_position[:] = command[0]
         sim.reset(None, start)
-        for first in range(-settle, count, 250):
-            block = np.arange(first, min(first + 250, count))
-            time = np.maximum(block[:, None] * step - delay, 0.0)  # the command that acts, of each simulation
+        for _ in range(settle):
+            sim.step(start.joint_position)
+        for first in range(0, count, _BLOCK):
+            time = np.maximum(np.arange(first, min(first + _BLOCK, count))[:, None] * step - delay, 0.0)
             acting = np.stack([np.interp(time.ravel(), grid, column).reshape(time.shape) for column in command.T],
-                              axis=2)
-            q, qd = np.empty((2, len(rows), len(block), robot.num_joints))
+                              axis=2)  # of each simulation: a command acts after its own dead time
+            q, qd = np.empty((2, len(rows), len(time), robot.num_joints))
             for i, now in enumerate(acting):
                 sim.step(now)
                 truth = sim.true_state()
@@ -227,8 +233,7 @@ def _simulated(robot: RobotDescription, command: np.ndarray, period: float, rows
             if sim.unstable.any():
                 raise SimulationError("the simulation of the excitation is unstable at the values asked about; give "
                                       "narrower ranges or a smaller payload")
-            if first >= 0:
-                yield q, qd, min(1.0, (first + len(block)) / count)
+            yield q, qd, (first + len(time)) / count
 
 
 def with_step(robot: RobotDescription, step: float) -> RobotDescription:

@@ -215,6 +215,12 @@ def test_a_motion_that_cannot_be_is_shrunk_away(ur5e):
         within(lambda share: ur5e.robot.home + max(share, 0.5) * away, ur5e, shrink=0.5)
 
 
+def test_nothing_that_moves_is_possible():
+    limits = ExcitationLimits(load_robot("ur5e"), box=1e-4 * np.array([[-1.0], [1.0]]) + [0.4919, 0.1333, 0.4879])
+    with pytest.raises(excitation.SimulationError, match="no motion of ur5e about home"):
+        plan_excitation(limits.robot, NAMES, limits=limits, **{**QUICK, "generations": 2})
+
+
 def test_the_filter_and_the_envelope_are_heard(ur5e):
     points = np.tile(ur5e.robot.home, (30, 1))
     assert play(points, ur5e)[0] == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -45,8 +47,11 @@ def test_the_figures_of_a_matrix_by_hand():
 
 def test_noise_counts_the_resolution():
     so101 = load_robot("so101")
-    assert noise(so101)[0] == pytest.approx(np.hypot(0.0005, 0.001534 / np.sqrt(12)))
-    assert noise(UR5E) == (1e-4, 2e-3)
+    space = ParameterSpace.for_robot(so101)
+    assert noise(so101, space)[0] == pytest.approx(np.hypot(0.0005, 0.001534 / np.sqrt(12)))
+    assert noise(UR5E, SPACE) == (1e-4, 2e-3)
+    silent = dataclasses.replace(UR5E, sensors=dataclasses.replace(UR5E.sensors, position_noise=0.0))
+    assert noise(silent, ParameterSpace.for_robot(silent))[0] == 1e-4  # the vocabulary's floor
 
 
 def test_sensitivities_are_taken_inside_the_ranges():
