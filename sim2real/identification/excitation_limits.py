@@ -112,8 +112,9 @@ class ExcitationLimits:
             raise BadInputError(f"{robot.name} cannot begin at home: {said}; widen the box, or correct home")
         effort = self.efforts(self.motion(robot.home[None], *np.zeros((2, 1, robot.num_joints))))[0]
         if effort.max() > 1.0:
-            raise BadInputError(f"{robot.joint_names[int(effort.argmax())]} of {robot.name} cannot hold "
-                                f"{self.payloads[1]:g} kg at home: that needs {effort.max():.1f} times its effort limit")
+            joint = robot.joint_names[int(effort.argmax())]
+            raise BadInputError(f"{joint} of {robot.name} cannot hold {self.payloads[1]:g} kg at home: that needs "
+                                f"{effort.max():.1f} times its effort limit")
 
     @property
     def low(self) -> np.ndarray:

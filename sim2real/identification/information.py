@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -193,7 +193,7 @@ def information(robot: RobotDescription, command: np.ndarray, period: float, nam
     prior = np.array([(space[name].high - space[name].low) / np.sqrt(12.0) for name in names])
     scale = (prior / distance)[:, None, None]
     matrix, count = np.zeros((len(names), len(names))), len(names)
-    for position, velocity, share in _simulated(robot, command, period, rows):
+    for position, velocity, share in simulated(robot, command, period, rows):
         for values_now, deviation in ((position, sigma[0]), (velocity, sigma[1])):
             s = (scale * (values_now[:count] - values_now[count:]) / deviation).reshape(count, -1)
             matrix += s @ s.T
@@ -203,8 +203,12 @@ def information(robot: RobotDescription, command: np.ndarray, period: float, nam
     return Information(tuple(names), units, row[[space.column(name) for name in names]], prior, weight * matrix)
 
 
-def _simulated(robot: RobotDescription, command: np.ndarray, period: float, rows: np.ndarray):
-    """True positions and velocities (k, block, J) under ``rows`` (k, P) of values, block by block, and the share."""
+def simulated(robot: RobotDescription, command: np.ndarray, period: float, rows: np.ndarray
+              ) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """True positions and velocities (k, steps, J) under ``rows`` (k, P) of values, block by block, and the share done.
+
+    At the robot's integration step; the arm has settled under the first row of ``command`` (T, J) at ``period`` [s].
+    """
     from sim2real.simulators import make_simulator
 
     step = robot.substep

@@ -118,7 +118,7 @@ def test_braking_counts_too():
     ({"box": [[np.nan] * 3, [1.0] * 3]}, "low under high"),
     ({"payload": -1.0}, "payload: expected 0 to"),
     ({"payload": 1e4}, "payload: expected 0 to"),
-    ({"payload": 40.0}, "shoulder_lift_joint of ur5e cannot hold 40 kg at home: that needs 1.5 times"),
+    ({"payload": 40.0}, "wrist_1_joint of ur5e cannot hold 40 kg at home: that needs 1.5 times"),
 ])
 def test_impossible_bounds(arguments, words):
     with pytest.raises(BadInputError, match=words):
