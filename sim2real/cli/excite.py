@@ -165,15 +165,18 @@ def _write(args: argparse.Namespace, limits: ExcitationLimits, time: np.ndarray,
 
 
 def _document(told: Information | None, margins: list[Margin]) -> dict[str, Any]:
+    from sim2real.identification.information import ANCHOR
+
     out: dict[str, Any] = {"margins": [vars(margin) for margin in margins]}
     if told is not None:
-        out |= {"log_det": told.log_det, "bits": told.bits, "condition": told.condition, "weakest": told.weakest,
+        out |= {"log_det": told.log_det, "bits": told.bits, "condition": told.given(ANCHOR).condition, "weakest": told.weakest,
                 "parameters": told.rows()}
     return out
 
 
 def _say(told: Information | None, margins: list[Margin], limits: ExcitationLimits) -> None:
     from sim2real.cli.output import print_table, say
+    from sim2real.identification.information import ANCHOR
 
     if told is not None:
         print_table(("parameter", "unit", "around>", "95 % +->", "link masses known +->", "before +->", ""),
@@ -181,7 +184,7 @@ def _say(told: Information | None, margins: list[Margin], limits: ExcitationLimi
                       "" if row["anchored95"] is None else f"{row['anchored95']:.2g}", f"{row['prior95']:.2g}",
                       "" if row["told"] else "not told") for row in told.rows()],
                     title=f"what it tells: {told.bits:.1f} bit, log det {told.log_det:.1f}, condition number "
-                          f"{told.condition:.1e}", styles={"not told": "yellow"})
+                          f"{told.given(ANCHOR).condition:.1e} with link masses known", styles={"not told": "yellow"})
         traded = ", ".join(f"{name} {share:+.2f}" for name, share in told.weakest.items())
         say(f"told least: {traded} (in units of their ranges)\n")
     each = {(margin.quantity, margin.element): margin for margin in margins}

@@ -28,9 +28,10 @@ DEFAULT = ("payload_mass", "payload_offset_x", "payload_offset_y", "payload_offs
 ANCHOR = "link_mass_scale"  # what is known best of an arm, and fixes the common factor of all forces
 TRANSPORT = ("actuator_delay", "control_jitter", "command_drop_probability", "sensor_delay")
 _ROLES = ("dynamics", "actuation")  # those of others are not in a mean: noise, losses, pushes
-# of central differences, over the prior's width: at 0.02 their curvature already passes for information about what
-# cannot be told at all
-_STEP = 1e-3
+# all that makes forces: times a common factor the arm moves as before
+FORCES = (ANCHOR, "payload_mass", "joint_damping_scale", "joint_friction_scale", "armature_scale", "stiffness_scale",
+          "damping_gain_scale")
+_STEP = 3e-3  # of central differences, over the prior's width: less, and the jumps of friction that sticks grow
 _SETTLE = 1.0  # [s] in which an arm sags into its servos before the experiment
 _BLOCK = 250  # steps whose sensitivities are held at once
 _CONFIDENCE = 1.959964  # standard deviations of a 95 % interval
@@ -198,9 +199,22 @@ def information(robot: RobotDescription, command: np.ndarray, period: float, nam
             s = (scale * (values_now[:count] - values_now[count:]) / deviation).reshape(count, -1)
             matrix += s @ s.T
         update(share)
-    weight = robot.sensors.rate * robot.substep  # samples of the sensors to one of the simulation
+    matrix *= robot.sensors.rate * robot.substep  # samples of the sensors to one of the simulation
+    if (common := _common_factor(space, names, row, prior)) is not None:  # what differences pretend to tell of it
+        matrix = common @ matrix @ common
     units = tuple(space[name].unit for name in names)
-    return Information(tuple(names), units, row[[space.column(name) for name in names]], prior, weight * matrix)
+    return Information(tuple(names), units, row[[space.column(name) for name in names]], prior, matrix)
+
+
+def _common_factor(space: ParameterSpace, names: Sequence[str], row: np.ndarray, prior: np.ndarray
+                   ) -> np.ndarray | None:
+    """The projection (P, P) that takes out the direction in which all forces grow alike, if ``names`` has them all."""
+    present = [name for name in FORCES if row[space.column(name)] != 0.0]
+    if not set(present) <= set(names):
+        return None
+    direction = np.array([row[space.column(name)] if name in present else 0.0 for name in names]) / prior
+    direction /= np.linalg.norm(direction)
+    return np.eye(len(names)) - np.outer(direction, direction)
 
 
 def simulated(robot: RobotDescription, command: np.ndarray, period: float, rows: np.ndarray

@@ -9,7 +9,9 @@ import pytest
 
 from sim2real.errors import BadInputError, ParameterError
 from sim2real.identification.information import (
+    ANCHOR,
     DEFAULT,
+    FORCES,
     Information,
     choose_parameters,
     information,
@@ -61,7 +63,7 @@ def test_sensitivities_are_taken_inside_the_ranges():
     assert row[SPACE.column("link_mass_scale")] == 1.0
     assert reference_values(SPACE, DEFAULT, 0.7)[SPACE.column("payload_mass")] == 0.7
     rows, distance = steps_around(SPACE, row, ["payload_mass", "stiffness_scale"])
-    assert rows.shape == (4, len(SPACE)) and distance == pytest.approx([2e-3 * 3.0, 2e-3 * 0.8])
+    assert rows.shape == (4, len(SPACE)) and distance == pytest.approx([6e-3 * 3.0, 6e-3 * 0.8])
     assert (rows != row).sum() == 4
     with pytest.raises(ParameterError, match="payload_mass: .* outside the physical range"):
         reference_values(SPACE, DEFAULT, -1.0)
@@ -88,18 +90,26 @@ def test_what_no_motion_can_tell(names, error, words):
         choose_parameters(SPACE, names)
 
 
-def test_a_factor_common_to_all_forces_is_not_told():
+@pytest.mark.parametrize("name", ["ur5e", "fr3", "so101"])
+def test_a_factor_common_to_all_forces_is_not_told(name):
     """Positions tell accelerations and ratios of forces: all masses, frictions and gains may be twice as large."""
-    names = ("link_mass_scale", "payload_mass", "joint_damping_scale", "joint_friction_scale", "armature_scale",
-             "stiffness_scale", "damping_gain_scale")
-    told = information(UR5E, wave(), 0.02, names)
-    scale = told.values / told.prior  # the direction in which all grow by the same share, in units of the prior
-    scale /= np.linalg.norm(scale)
-    strongest = np.linalg.eigvalsh(told.matrix)[-1]
-    assert scale @ told.matrix @ scale < 1e-7 * strongest
+    robot = load_robot(name)
+    space = ParameterSpace.for_robot(robot)
+    command = robot.home + 0.2 * (wave() - UR5E.home)[:, [0] * robot.num_joints]
+    names = (*FORCES, "actuator_delay")
+    columns = [space.column(force) for force in FORCES]
+    rows = np.tile(reference_values(space, names), (2, 1))
+    rows[1, columns] *= 1.3
+    for q, qd, _ in simulated(robot, command, 0.02, rows):
+        assert np.abs(q[0] - q[1]).max() < 1e-9 and np.abs(qd[0] - qd[1]).max() < 1e-7
+    told = information(robot, command, 0.02, names)
+    scale = np.append(told.values[:-1] / told.prior[:-1], 0.0)  # all by the same share, in units of the prior
+    assert np.abs(told.matrix @ scale).max() < 1e-6 * np.abs(told.matrix).max()
     weakest = np.array([told.weakest.get(name, 0.0) for name in names])
-    assert abs(weakest @ scale) > 0.99
-    assert (told.given("link_mass_scale").half_width < 0.5 * np.delete(told.half_width, 0)).all()
+    assert abs(weakest @ scale) > 0.98 * np.linalg.norm(scale)
+    # of the factor itself the prior is all there is: 1 / sqrt(sum (value / deviation)^2)
+    assert told.half_width[0] >= 1.959964 / np.linalg.norm(scale) * 0.99
+    assert (told.given(ANCHOR).half_width[1:4] < told.half_width[2:5]).all()
 
 
 def test_standing_still_tells_little_and_moving_longer_tells_more():
