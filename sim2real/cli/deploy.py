@@ -13,9 +13,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run a policy on whatever speaks the robot's driver topics: a twin (`sim2real twin`) or the robot itself. "
         "Without goals it waits for them on the topic ~/goal (geometry_msgs/PoseStamped, in the robot's base frame or "
-        "the world), or, where the bundle has an encoder, reaches for what its camera sees until it is ended. SIGINT "
-        "and SIGTERM brake an arm and land a drone before the node ends. Exit code 0 after a controlled end, 1 where "
-        "the runner stopped by itself or nothing answered, 2 for bad input.")
+        "the world), or, where the bundle has an encoder, reaches for what its camera sees until it is ended; an "
+        "excitation needs none (a goal is a share of its amplitudes). SIGINT and SIGTERM brake an arm and land a drone "
+        "before the node ends. Exit code 0 after a controlled end, 1 where the runner stopped by itself or nothing "
+        "answered, 2 for bad input.")
     parser.add_argument("bundle", help="policy bundle (.s2r)")
     parser.add_argument("--robot", default=None, metavar="R",
                         help="name or robot.yaml of the robot on this machine (default: the bundle's own)")

@@ -169,8 +169,8 @@ def _document(told: Information | None, margins: list[Margin]) -> dict[str, Any]
 
     out: dict[str, Any] = {"margins": [vars(margin) for margin in margins]}
     if told is not None:
-        out |= {"log_det": told.log_det, "bits": told.bits, "condition": told.given(ANCHOR).condition, "weakest": told.weakest,
-                "parameters": told.rows()}
+        out |= {"log_det": told.log_det, "bits": told.bits, "condition": told.given(ANCHOR).condition,
+                "weakest": told.weakest, "parameters": told.rows()}
     return out
 
 
