@@ -112,6 +112,17 @@ def test_a_factor_common_to_all_forces_is_not_told(name):
     assert (told.given(ANCHOR).half_width[1:4] < told.half_width[2:5]).all()
 
 
+def test_a_known_load_tells_the_factor():
+    """One force that is known is what all others are measured by."""
+    names = tuple(name for name in DEFAULT if name != "payload_mass")
+    loaded, empty = (information(UR5E, wave(), 0.02, names, values=reference_values(SPACE, names, payload))
+                     for payload in (2.0, 0.0))
+    mass = names.index(ANCHOR)
+    assert loaded.told[mass] and not empty.told[mass] and loaded.half_width[mass] < 0.2 * empty.half_width[mass]
+    place = names.index("payload_offset_x")
+    assert loaded.told[place] and empty.half_width[place] == pytest.approx(1.959964 * empty.prior[place])
+
+
 def test_standing_still_tells_little_and_moving_longer_tells_more():
     names = ("joint_friction_scale", "joint_damping_scale", "armature_scale")
     still = information(UR5E, np.tile(UR5E.home, (101, 1)), 0.02, names)  # where it sticks tells a little of friction
