@@ -99,7 +99,7 @@ def _plan(args: argparse.Namespace, limits: ExcitationLimits) -> int:
             base_frequency=0.2 if args.base_frequency is None else args.base_frequency, limits=limits,
             payload=args.payload, seed=args.seed, update=lambda share, text: bar(0.8 * share, text))
         seconds = time.perf_counter() - begun
-        compared = gains(plan, {"random": [told_at_random(plan, limits, args.seed, args.payload)],
+        compared = gains(plan, {"random": [told_at_random(plan, limits, args.seed)],
                                 "chirp": [told_by_chirp(plan, limits)]})
         bar(1.0, "")
     files = _write(args, limits, plan.time, plan.command, plan.series)

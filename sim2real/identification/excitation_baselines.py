@@ -15,11 +15,11 @@ _COARSE = 0.85  # steps of the amplitudes in which they are brought inside the b
 _RAMP = 0.1  # share of the time in which a chirp swells, and in which it fades
 
 
-def told_at_random(plan: Excitation, limits: ExcitationLimits, seed: int, payload: float | None = None) -> Information:
+def told_at_random(plan: Excitation, limits: ExcitationLimits, seed: int) -> Information:
     """What a random feasible series of the same harmonics and length tells of the same parameters."""
     series, robot = plan.series, plan.robot
     shape = Shape(series.sine.shape[1], series.period, series.periods)
-    drawn = Search(limits, plan.information.names, shape, payload).random(seed, 0)
+    drawn = Search(limits, plan.information.names, shape).random(seed)
     _, time, command = within(lambda share: set_points(drawn.scaled(share), robot.control_period), limits,
                               shrink=_COARSE)
     return _told(plan, time, command)
@@ -41,7 +41,7 @@ def chirp(plan: Excitation, limits: ExcitationLimits) -> np.ndarray:
     phase = 2.0 * np.pi * (first * time + 0.5 * (last - first) * time**2 / series.duration)
     edge = np.clip(np.minimum(time, series.duration - time) / (_RAMP * series.duration), 0.0, 1.0)
     reach = np.minimum(robot.home - limits.command.low, limits.command.high - robot.home)
-    size = np.minimum(0.9 * robot.velocity_limit / (2.0 * np.pi * last), 0.9 * reach)
+    size = limits.moving * np.minimum(0.9 * robot.velocity_limit / (2.0 * np.pi * last), 0.9 * reach)
     return (np.sin(0.5 * np.pi * edge) ** 2 * np.sin(phase))[:, None] * size
 
 

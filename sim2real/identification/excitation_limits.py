@@ -18,6 +18,7 @@ from sim2real.deployment.envelope_limits import AXES, EnvelopeLimits, margin_lim
 from sim2real.deployment.limits import CommandLimits
 from sim2real.errors import BadInputError
 from sim2real.identification.rigid_body import Motion, RigidBody
+from sim2real.kinematics import Chain
 from sim2real.parameters import ParameterSpace
 from sim2real.robots import RobotDescription
 from sim2real.simulators.arm_values import GRAVITY
@@ -35,7 +36,7 @@ class Margin:
         quantity: "position", "velocity", "acceleration", "jerk", "effort", "workspace" or "clearance".
         element: The joint, axis of the tool, or pair of links.
         unit: Of value and limit.
-        value: The one nearest to its limit, or furthest beyond.
+        value: The one nearest to its limit, or the first beyond.
         limit: The bound on that side.
         left: What is left of the bound, negative where it is broken, in ``unit``.
         time: When, in [s].
@@ -77,6 +78,7 @@ class ExcitationLimits:
         command: Bounds of the joints, with the envelope's margin.
         envelope: As the policy node has it, in the box.
         payloads: For which efforts are looked at, [kg].
+        moving: Which joints an excitation moves, (J,): those that carry the tool; a gripper shall not drop its load.
     """
 
     def __init__(self, robot: RobotDescription, *, box: np.ndarray | None = None, payload: float | None = None):
@@ -84,29 +86,16 @@ class ExcitationLimits:
             raise BadInputError(f"expected an arm, got {robot.name}, a {robot.kind}; an excitation of {robot.kind}s is "
                                 "not built: fly the figures of eight of task track and record those")
         self.robot = robot
-        whole = CommandLimits.from_robot(robot)
-        for name in ("low", "high", "velocity", "acceleration", "jerk"):
-            if not np.isfinite(getattr(whole, name)).all():
-                joint = robot.joint_names[int(np.argmin(np.isfinite(getattr(whole, name))))]
-                raise BadInputError(f"joint {joint} has no {name} limit; give one in robot.yaml: an excitation goes up "
-                                    "to it")
-        limits = EnvelopeLimits.from_robot(robot)
+        whole, limits = _finite(robot), EnvelopeLimits.from_robot(robot)
         if box is not None:
-            box = np.asarray(box, float)
-            if box.shape != (2, 3) or not (box[0] < box[1]).all():
-                raise BadInputError("box: expected low and high of x, y and z in m, low under high, got "
-                                    f"{box.tolist()}")
-            low, high = np.maximum(limits.low, box[0]), np.minimum(limits.high, box[1])
-            if not (low < high).all():
-                raise BadInputError(f"box: it lies outside the workspace {_box(limits.low, limits.high)} of "
-                                    f"{robot.name}; give one inside, or widen safety.workspace in robot.yaml")
-            limits = replace(limits, low=low, high=high)
+            limits = _boxed(robot, limits, np.asarray(box, float))
         self.command = margin_limits(whole, limits.joint_margin)
         self.envelope = Envelope(robot, limits)
         p = ParameterSpace.for_robot(robot)["payload_mass"]
         if payload is not None and not 0.0 <= payload <= p.physical_high:
             raise BadInputError(f"payload: expected 0 to {p.physical_high:g} kg, got {payload:g}")
         self.payloads = (0.0, p.high if payload is None else float(payload))
+        self.moving = np.isin(np.arange(robot.num_joints), [step.column for step in Chain.from_robot(robot).steps])
         self._body, self._kept = RigidBody(robot), self.envelope.kept_gap
         if said := self.envelope.arm(robot.home):
             raise BadInputError(f"{robot.name} cannot begin at home: {said}; widen the box, or correct home")
@@ -179,7 +168,9 @@ class ExcitationLimits:
         tool = np.where(left[:, :3] < left[:, 3:], low + left[:, :3], high - left[:, 3:])
         out = _worst("workspace", [f"the tool along {axis}" for axis in AXES], "m", tool, low, high, step)
         if gaps.shape[1]:
-            i = int(gaps.min(axis=0).argmin())
+            near = gaps.min(axis=1)
+            row = int(np.argmax(near < -_SLACK) if (near < -_SLACK).any() else near.argmin())
+            i = int(gaps[row].argmin())
             pair = " and ".join(self.envelope.capsules.pairs[i])
             out += _worst("clearance", [pair], "m", gaps[:, [i]] + self._kept[i], self._kept[[i]], np.array([np.inf]),
                           step)
@@ -206,6 +197,29 @@ def first_violation(margins: list[Margin]) -> Margin | None:
     return min((margin for margin in margins if margin.broken), key=lambda margin: margin.time, default=None)
 
 
+def _finite(robot: RobotDescription) -> CommandLimits:
+    """The limits of the joints, if they all have an end."""
+    limits = CommandLimits.from_robot(robot)
+    for name in ("low", "high", "velocity", "acceleration", "jerk"):
+        finite = np.isfinite(getattr(limits, name))
+        if not finite.all():
+            raise BadInputError(f"joint {robot.joint_names[int(np.argmin(finite))]} has no {name} limit; give one in "
+                                "robot.yaml: an excitation goes up to it")
+    return limits
+
+
+def _boxed(robot: RobotDescription, limits: EnvelopeLimits, box: np.ndarray) -> EnvelopeLimits:
+    """What of a robot's workspace is in a box (2, 3) [m]."""
+    if box.shape != (2, 3) or not (box[0] < box[1]).all():
+        raise BadInputError(f"box: expected low and high of x, y and z in m, low under high, got {box.tolist()}")
+    low, high = np.maximum(limits.low, box[0]), np.minimum(limits.high, box[1])
+    if not (low < high).all():
+        own = ", ".join(f"{axis} [{a:.2f}, {b:.2f}]" for axis, a, b in zip(AXES, limits.low, limits.high, strict=True))
+        raise BadInputError(f"box: it lies outside the workspace of {robot.name}, {own} m; give one inside, or widen "
+                            "safety.workspace in robot.yaml")
+    return replace(limits, low=low, high=high)
+
+
 def _worst(quantity: str, names: Sequence[str], unit: str, value: np.ndarray, low: np.ndarray, high: np.ndarray,
            step: float, late: int = 0) -> list[Margin]:
     """Of each column of ``value`` (n, k): where it is nearest to a bound, or where it first broke one; the row ``late``
@@ -219,7 +233,3 @@ def _worst(quantity: str, names: Sequence[str], unit: str, value: np.ndarray, lo
         out.append(Margin(quantity, name, unit, float(value[row, i]), float(low[i] if below else high[i]),
                           float(left[row, i]), max(0.0, float((row - late) * step))))
     return out
-
-
-def _box(low: np.ndarray, high: np.ndarray) -> str:
-    return ", ".join(f"{axis} [{a:.2f}, {b:.2f}]" for axis, a, b in zip(AXES, low, high, strict=True)) + " m"

@@ -60,7 +60,7 @@ class Search:
         self._weight = samples / sigma**2
         # free numbers of one: a joint at its velocity limit, or half its range, whichever is less
         span = 0.5 * (limits.command.high - limits.command.low)
-        self._unit = np.minimum(robot.velocity_limit * shape.period / (2.0 * np.pi), span)
+        self._unit = limits.moving * np.minimum(robot.velocity_limit * shape.period / (2.0 * np.pi), span)
         at_home = np.concatenate(limits.room(robot.home[None], *np.zeros((2, 1, robot.num_joints))), axis=1)
         self._kept = np.minimum(_CLEARANCE, 0.5 * at_home)
 
@@ -105,9 +105,9 @@ class Search:
         matrix = both.transpose(0, 2, 1) @ both
         return log_det(matrix), broken.max(axis=1) + broken.mean(axis=1)
 
-    def random(self, seed: int, index: int) -> JointSeries:
+    def random(self, seed: int) -> JointSeries:
         """A feasible series drawn at random, as large as it may be: what a plan is compared with."""
-        generator = np.random.default_rng([seed, index])
+        generator = np.random.default_rng([seed, 0])
         return self.inside(self.series(generator.standard_normal(self.size) / self.shape.harmonics**0.5))
 
     def inside(self, series: JointSeries) -> JointSeries:

@@ -68,7 +68,7 @@ def test_whatever_the_seed_nothing_leaves_a_bound(name):
     search = Search(limits, NAMES, Shape(4, 4.0, 1))
     moved = []
     for seed in range(5):
-        series = search.random(seed, 0)
+        series = search.random(seed)
         share, time, command = within(lambda share, s=series: set_points(s.scaled(share), 0.04), limits)
         assert_inside(limits.robot, command, time[1])
         moved.append(share * np.ptp(series.position(np.linspace(0, 4, 50)), axis=0).max())
@@ -90,6 +90,15 @@ def test_it_tells_more_than_random_ones_and_a_chirp(ur5e, plan):
     assert better["random"]["log_det"] < plan.information.log_det
     one = better["chirp"]
     assert one["gain_bits"] == pytest.approx((plan.information.log_det - one["log_det"]) / (2 * np.log(2)))
+
+
+def test_a_gripper_stays_closed():
+    limits = ExcitationLimits(load_robot("so101"))
+    assert dict(zip(limits.robot.joint_names, limits.moving.tolist(), strict=True))["gripper"] is False
+    assert limits.moving.sum() == 5
+    series = Search(limits, NAMES, Shape(4, 4.0, 1)).random(0)
+    still = np.ptp(series.position(np.linspace(0.0, 4.0, 50)), axis=0) == 0.0
+    np.testing.assert_array_equal(still, ~limits.moving)
 
 
 def test_the_search_goes_up(ur5e):
