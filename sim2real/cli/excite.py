@@ -147,18 +147,20 @@ def _check(args: argparse.Namespace, limits: ExcitationLimits) -> int:
 def _write(args: argparse.Namespace, limits: ExcitationLimits, time: np.ndarray, command: np.ndarray, series: Any
            ) -> dict[str, str]:
     """The files that were asked for, by option."""
-    from sim2real.identification.excitation_bundle import write_excitation
-    from sim2real.identification.excitation_files import write_csv
-    from sim2real.identification.excitation_picture import draw
-
     files = {}
     if args.output:
+        from sim2real.identification.excitation_files import write_csv
+
         write_csv(args.output, limits.robot, time, command)
         files["csv"] = args.output
     if args.bundle:
+        from sim2real.identification.excitation_bundle import write_excitation
+
         write_excitation(args.bundle, limits.robot, series, seed=args.seed)
         files["bundle"] = args.bundle
     if args.plot:
+        from sim2real.identification.excitation_picture import draw
+
         draw(args.plot, limits, time, command)
         files["plot"] = args.plot
     return files
