@@ -1,0 +1,173 @@
+"""Least squares on whole simulated logs, many problems at once, and what their data determine.
+
+A problem is a set of unknowns and a residual that a simulation gives; folds of a cross-validation, or the joints of an
+arm, are problems that one batched simulation serves together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Simulate = Callable[[np.ndarray], np.ndarray]  # unknowns (F, B, P) -> residuals (F, B, N)
+
+_DAMPINGS = np.array([0.1, 1.0, 10.0, 100.0])  # tried at each step, times the last one that helped
+_STEP = 0.01  # of an unknown's range: a simulation with dry friction is rough, a tiny difference would measure that
+_CLOSE = 5e-4  # relative gain below which a fit has arrived
+_NARROW = 1.0 / 3.0  # of the range: a wider 95 % interval has told nothing
+_TIED = 0.98  # correlation from which two unknowns are only known together
+_AT_END = 1e-4  # of the range
+_ARGUED = 1e-6  # of the largest sensitivity: below it an unknown has no influence
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What is sought: its start and range, in SI; the range is what is plausible before any data are seen."""
+
+    name: str
+    unit: str
+    start: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a log says about one unknown.
+
+    Attributes:
+        value: Best value; None where the data do not determine it.
+        low, high: 95 % interval in ``unit``; the whole range where nothing is known.
+        why: Of an unknown that is not identifiable: what it trades off with, or why nothing is seen of it.
+    """
+
+    name: str
+    unit: str
+    value: float | None
+    low: float
+    high: float
+    identifiable: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """``values`` (F, P), ``cost`` (F,), and the sensitivities ``jacobian`` (F, P, N) of the residuals there."""
+
+    values: np.ndarray
+    cost: np.ndarray
+    jacobian: np.ndarray
+
+
+def levenberg_marquardt(simulate: Simulate, unknowns: Sequence[Unknown], problems: int, iterations: int = 25,
+                        start: np.ndarray | None = None) -> Solution:
+    """Minimise the sum of squares of each problem within the ranges (Marquardt 1963), by differences of simulations.
+
+    Each iteration takes two batches: the point with its differences, then steps at four dampings, of which the best
+    counts where it is better.
+
+    Args:
+        simulate: Unknowns (F, B, P) -> residuals (F, B, N).
+        unknowns: The P unknowns.
+        problems: F.
+        iterations: At most.
+        start: (F, P); the unknowns' own by default.
+    """
+    low, high = (np.array([getattr(u, end) for u in unknowns]) for end in ("low", "high"))
+    scale = high - low
+    x = np.tile([u.start for u in unknowns], (problems, 1)) if start is None else np.array(start, float)
+    damping, each = np.full(problems, 1e-2), np.arange(problems)
+    for iteration in range(iterations + 1):
+        residual, jacobian = _differences(simulate, x, scale, high)
+        cost = (residual**2).sum(axis=1)
+        if iteration == iterations:
+            break
+        trials = damping[:, None] * _DAMPINGS
+        steps = _steps(jacobian * scale[:, None], residual, trials) * scale
+        proposed = np.clip(x[:, None] + steps, low, high)
+        costs = (simulate(proposed) ** 2).sum(axis=2)
+        best = costs.argmin(axis=1)
+        better = costs[each, best] < cost
+        x = np.where(better[:, None], proposed[each, best], x)
+        damping = np.clip(np.where(better, trials[each, best], 100.0 * damping), 1e-7, 1e5)
+        gain = np.where(better, 1.0 - costs[each, best] / np.maximum(cost, 1e-300), 0.0)
+        if (gain < _CLOSE).all() and (better | (damping >= 1e3)).all():
+            residual, jacobian = _differences(simulate, x, scale, high)
+            break
+    return Solution(x, (residual**2).sum(axis=1), jacobian)
+
+
+def _differences(simulate: Simulate, x: np.ndarray, scale: np.ndarray,
+                 high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals (F, N) at ``x`` and their one-sided differences (F, P, N), inwards at the upper end."""
+    step = np.where(x + _STEP * scale > high, -_STEP, _STEP) * scale
+    moved = x[:, None] + np.concatenate([np.zeros((1, x.shape[1])), np.eye(x.shape[1])]) * step[:, None]
+    residual = simulate(moved)
+    return residual[:, 0], (residual[:, 1:] - residual[:, :1]) / step[:, :, None]
+
+
+def _steps(jacobian: np.ndarray, residual: np.ndarray, trials: np.ndarray) -> np.ndarray:
+    """-(J'J + damping diag(J'J))^-1 J'r for each damping, (F, dampings, P)."""
+    normal = jacobian @ jacobian.transpose(0, 2, 1)
+    gradient = np.einsum("fpn,fn->fp", jacobian, residual)
+    diagonal = np.einsum("fpp->fp", normal)
+    floor = 1e-9 * diagonal.max(axis=1, keepdims=True) + 1e-300
+    ridge = trials[:, :, None] * (diagonal + floor)[:, None]
+    matrix = normal[:, None] + ridge[..., None] * np.eye(normal.shape[1])
+    return -np.linalg.solve(matrix, np.broadcast_to(gradient[:, None, :, None], (*ridge.shape, 1)))[..., 0]
+
+
+def judge(unknowns: Sequence[Unknown], values: np.ndarray, jacobian: np.ndarray,
+          without: np.ndarray) -> list[Estimate]:
+    """What the data determine.
+
+    Intervals are those of the jackknife over groups of logs (Tukey 1958): they hold where the model is wrong in ways
+    that differ from log to log, as a covariance from residuals does not. An unknown is identifiable where its interval
+    is narrower than a third of its range and off its ends, it has influence, and it is not tied to another one.
+
+    Args:
+        unknowns: The P unknowns.
+        values: Fitted to all logs, (P,).
+        jacobian: There, (P, N).
+        without: Fitted to all but one group of logs, (groups, P).
+    """
+    from scipy import stats
+
+    groups = len(without)
+    scale = np.array([u.high - u.low for u in unknowns])
+    spread = np.sqrt((groups - 1) / groups * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
+    half = stats.t.ppf(0.975, groups - 1) * spread
+    seen, correlation = _correlation(jacobian * scale[:, None])
+    found = []
+    for k, (unknown, value) in enumerate(zip(unknowns, values, strict=True)):
+        tied = [unknowns[j].name for j in np.flatnonzero(np.abs(correlation[k]) > _TIED) if j != k]
+        low, high = max(unknown.low, value - half[k]), min(unknown.high, value + half[k])
+        if not seen[k]:
+            why, low, high = "nothing in these logs depends on it", unknown.low, unknown.high
+        elif tied:
+            why = f"only together with {', '.join(tied)}"
+        elif min(value - unknown.low, unknown.high - value) < _AT_END * scale[k]:
+            why = "at the end of its range"
+        elif high - low > _NARROW * scale[k]:
+            why = "it differs too much from log to log"
+        else:
+            why = ""
+        found.append(Estimate(unknown.name, unknown.unit, None if why else float(value), float(low), float(high),
+                              not why, why))
+    return found
+
+
+def _correlation(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which unknowns have influence (P,), and the correlation of estimates (P, P) by the inverse of J J'."""
+    normal = jacobian @ jacobian.T
+    diagonal = normal.diagonal()
+    seen = diagonal > _ARGUED**2 * max(diagonal.max(), 1e-300)
+    out = np.zeros_like(normal)
+    if seen.any():
+        length = np.sqrt(diagonal[seen])
+        covariance = np.linalg.pinv(normal[np.ix_(seen, seen)] / np.outer(length, length), rcond=1e-12, hermitian=True)
+        spread = np.sqrt(np.maximum(covariance.diagonal(), 1e-300))
+        out[np.ix_(seen, seen)] = covariance / np.outer(spread, spread)
+    return seen, out
