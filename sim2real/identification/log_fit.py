@@ -7,7 +7,7 @@ arm, are problems that one batched simulation serves together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ Simulate = Callable[[np.ndarray], np.ndarray]  # unknowns (F, B, P) -> residuals
 _DAMPINGS = np.array([0.1, 1.0, 10.0, 100.0])  # tried at each step, times the last one that helped
 _STEP = 0.01  # of an unknown's range: a simulation with dry friction is rough, a tiny difference would measure that
 _CLOSE = 5e-4  # relative gain below which a fit has arrived
-_NARROW = 1.0 / 3.0  # of the range: a wider 95 % interval has told nothing
+_SHARE, _SMALL = 1.0 / 3.0, 0.03  # of the value, of the range: the widest 95 % interval, either way, that tells it
 _TIED = 0.98  # correlation from which two unknowns are only known together
 _AT_END = 1e-4  # of the range
 _ARGUED = 1e-6  # of the largest sensitivity: below it an unknown has no influence
@@ -125,7 +125,8 @@ def judge(unknowns: Sequence[Unknown], values: np.ndarray, jacobian: np.ndarray,
 
     Intervals are those of the jackknife over groups of logs (Tukey 1958): they hold where the model is wrong in ways
     that differ from log to log, as a covariance from residuals does not. An unknown is identifiable where its interval
-    is narrower than a third of its range and off its ends, it has influence, and it is not tied to another one.
+    is a third of the value or less to either side (or 3 % of the range: a friction that is known to be small), it is off
+    the ends of its range, it has influence, and it is not tied to another one.
 
     Args:
         unknowns: The P unknowns.
@@ -135,26 +136,37 @@ def judge(unknowns: Sequence[Unknown], values: np.ndarray, jacobian: np.ndarray,
     """
     from scipy import stats
 
-    groups = len(without)
     scale = np.array([u.high - u.low for u in unknowns])
-    spread = np.sqrt((groups - 1) / groups * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
-    half = stats.t.ppf(0.975, groups - 1) * spread
     seen, correlation = _correlation(jacobian * scale[:, None])
     found = []
-    for k, (unknown, value) in enumerate(zip(unknowns, values, strict=True)):
+    for k, estimate in enumerate(judge_values([(u.name, u.unit, u.low, u.high) for u in unknowns], values, without)):
         tied = [unknowns[j].name for j in np.flatnonzero(np.abs(correlation[k]) > _TIED) if j != k]
-        low, high = max(unknown.low, value - half[k]), min(unknown.high, value + half[k])
         if not seen[k]:
-            why, low, high = "nothing in these logs depends on it", unknown.low, unknown.high
+            estimate = replace(estimate, low=unknowns[k].low, high=unknowns[k].high,
+                               why="nothing in these logs depends on it")
         elif tied:
-            why = f"only together with {', '.join(tied)}"
-        elif min(value - unknown.low, unknown.high - value) < _AT_END * scale[k]:
+            estimate = replace(estimate, why=f"only together with {', '.join(tied)}")
+        found.append(replace(estimate, value=None, identifiable=False) if estimate.why else estimate)
+    return found
+
+
+def judge_values(named: Sequence[tuple[str, str, float, float]], values: np.ndarray,
+                 without: np.ndarray) -> list[Estimate]:
+    """As ``judge``, of any quantities (name, unit, low, high) by their values alone, (P,) and (groups, P)."""
+    from scipy import stats
+
+    groups = len(without)
+    spread = np.sqrt((groups - 1) / groups * ((without - without.mean(axis=0)) ** 2).sum(axis=0))
+    half = stats.t.ppf(0.975, groups - 1) * spread
+    found = []
+    for (name, unit, low, high), value, wide in zip(named, map(float, values), map(float, half), strict=True):
+        if min(value - low, high - value) < _AT_END * (high - low):
             why = "at the end of its range"
-        elif high - low > _NARROW * scale[k]:
+        elif wide > max(_SHARE * abs(value), _SMALL * (high - low)):
             why = "it differs too much from log to log"
         else:
             why = ""
-        found.append(Estimate(unknown.name, unknown.unit, None if why else float(value), float(low), float(high),
+        found.append(Estimate(name, unit, None if why else value, max(low, value - wide), min(high, value + wide),
                               not why, why))
     return found
 
