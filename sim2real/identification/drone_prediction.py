@@ -22,9 +22,10 @@ from sim2real.identification.log_fit import Estimate, judge_values
 from sim2real.recordings.recording import Recording
 
 HORIZONS = (1, 10, 50)  # steps of 10 ms
-_PAST = (0, 2, 4, 8, 16, 32, 64, 99)  # steps back
+_PAST = (0, 2, 4, 8, 16)  # steps back
+_TRIM = 99  # steps back over which the motors' mean is taken
 _BINS = 10  # that the commands ahead are averaged in
-_RIDGES = (1.0, 10.0, 100.0, 1e3, 1e4)
+_RIDGES = (1e-3, 1e-2, 0.1, 1.0, 10.0)  # features have unit variance, and each flight counts as one row
 _UNITS = {"thrust_gain": ("m/s2/V2", 0.0, 1.0), "thrust_offset": ("m/s2", -10.0, 10.0), "drag_xy": ("1/s", 0.0, 2.0),
           "drag_z": ("1/s", -2.0, 2.0), "motor_lag": ("s", 0.0, 0.12), "turn_time": ("s", 0.0, 0.3)}
 # what no log without forces and moments tells: each stands in the equations only together with another
@@ -38,7 +39,7 @@ UNKNOWABLE = {
 
 @dataclass(frozen=True)
 class Remainder:
-    """What to add at one horizon: ``weights`` (F, 9) on features less ``mean`` over ``scale``, and ``constant`` (9,)."""
+    """What to add at one horizon: ``constant`` (9,), and ``weights`` (F, 9) on features less ``mean`` over ``scale``."""
 
     mean: np.ndarray
     scale: np.ndarray
@@ -86,7 +87,8 @@ def fit_drone(recordings: Sequence[Recording], groups: Sequence[int] | None = No
     groups = np.arange(len(recordings)) if groups is None else np.asarray(groups)
     left_out = np.unique(groups)
     if len(left_out) < 3:
-        raise BadInputError(f"expected flights in at least three groups, to leave one out and choose; got {len(left_out)}")
+        raise BadInputError("expected flights in at least three groups, to leave one out and to choose; got "
+                            f"{len(left_out)}")
     flights = [Flight.of(recording) for recording in recordings]
     fit = DynamicsFit(flights)
     models = []
@@ -108,7 +110,7 @@ def _remainders(dynamics: Dynamics, flights: Sequence[Flight], groups: np.ndarra
             features = _features(flight, found[steps].rows, steps, velocities, missed)
             table = np.column_stack([np.ones(len(features)), features, _missed_state(found[steps], flight, steps,
                                                                                       velocities)])
-            moments[steps].append(table.T @ table)
+            moments[steps].append(table.T @ table / len(table))  # each flight counts as much as another
     return {steps: _ridge_by_groups(np.array(tables), groups) for steps, tables in moments.items()}
 
 
@@ -139,9 +141,7 @@ def _square(found: Remainder, table: np.ndarray) -> float:
     """Sum of squares of the places that ``found`` leaves on other flights, by their moments."""
     weights = found.weights[:, :3] / found.scale[:, None]
     constant = found.constant[:3] - found.mean @ weights
-    split = table.shape[0] - 9
     whole = np.concatenate([constant[None], weights, -np.eye(9)[:, :3]])
-    assert len(whole) == split + 9
     return float(np.einsum("ik,ij,jk->", whole, table, whole))
 
 
@@ -155,19 +155,30 @@ def _heading(flight: Flight, rows: np.ndarray) -> np.ndarray:
 
 
 def _features(flight: Flight, rows: np.ndarray, steps: int, velocities: np.ndarray, missed: np.ndarray) -> np.ndarray:
-    """(m, F): the last second as it was known at each row, and the motors ahead, in the heading frame."""
+    """(m, F): what was known at each row, and the motors ahead, in the heading frame.
+
+    Past tilts and velocities are those less the present ones, motors those less their mean of the last second: how a
+    drone is trimmed, and how full its battery is, then says nothing.
+    """
     turn = _heading(flight, rows)
+
+    def level(vectors: np.ndarray) -> np.ndarray:
+        return np.einsum("nij,nj->ni", turn, vectors)
+
     up = rotations.matrix(flight.quaternion)[:, :, 2]
     motors = _mixed(flight.drive)
     sums = np.concatenate([np.zeros((1, motors.shape[1])), np.cumsum(motors, axis=0)])
-    columns = [missed[rows]]
+    trim = (sums[rows] - sums[rows - _TRIM]) / _TRIM
+    columns = [missed[rows], level(up[rows])[:, :2], level(velocities[rows]), motors[rows] - trim]
     for back in _PAST:
-        at = rows - back
-        columns += [np.einsum("nij,nj->ni", turn, up[at])[:, :2], flight.rates[at], motors[at],
-                    np.einsum("nij,nj->ni", turn, velocities[at])]
-    columns += [(sums[rows] - sums[rows - back]) / back for back in (50, 99)]
+        columns.append(flight.rates[rows - back])
+        if back:
+            columns += [level(up[rows - back] - up[rows])[:, :2], level(velocities[rows - back] - velocities[rows]),
+                        motors[rows - back] - trim]
+    columns.append((sums[rows] - sums[rows - _TRIM // 2]) / (_TRIM // 2) - trim)
     edges = np.unique(np.linspace(0, steps, _BINS + 1).astype(int))
-    columns += [sums[rows + late] - sums[rows + early] for early, late in zip(edges[:-1], edges[1:], strict=True)]
+    columns += [sums[rows + late] - sums[rows + early] - (late - early) * trim
+                for early, late in zip(edges[:-1], edges[1:], strict=True)]
     return np.hstack(columns)
 
 

@@ -20,6 +20,10 @@ class GravityLoad:
         robot: The arm.
         joints: Its joint's name of each column of the positions that ``torque`` is asked for.
 
+    Attributes:
+        robot: The arm's name.
+        joints: As given.
+
     Raises:
         BadInputError: A joint that the robot does not have.
     """
@@ -28,7 +32,8 @@ class GravityLoad:
         for name in joints:
             if name not in robot.joint_names:
                 raise BadInputError(f"robot {robot.name}: {unknown('joint', name, robot.joint_names)}")
-        self._model, self._joints = robot.model, joints
+        self.robot, self.joints = robot.name, joints
+        self._model = robot.model
         self._home: Mapping[str, float] = dict(zip(robot.joint_names, robot.home, strict=True))
 
     def torque(self, positions: np.ndarray) -> np.ndarray:
@@ -38,7 +43,7 @@ class GravityLoad:
         """
         n, model = len(positions), self._model
         frames = {model.root: (np.tile(np.eye(3), (n, 1, 1)), np.zeros((n, 3)))}
-        axes, torque = {}, np.zeros((n, len(self._joints)))
+        axes, torque = {}, np.zeros((n, len(self.joints)))
         beyond: dict[str, list[str]] = {model.root: []}  # joints between the base and a link
         for joint in model.joints:
             rotation, origin = frames[joint.parent]
@@ -53,12 +58,12 @@ class GravityLoad:
             rotation, origin = frames[link.name]
             com = origin + rotation @ link.com
             for name in beyond[link.name]:
-                if name in self._joints:
+                if name in self.joints:
                     axis, pivot = axes[name]
-                    torque[:, self._joints.index(name)] += (axis * np.cross(com - pivot, link.mass * _G)).sum(axis=1)
+                    torque[:, self.joints.index(name)] += (axis * np.cross(com - pivot, link.mass * _G)).sum(axis=1)
         return torque
 
     def _angle(self, joint: str, positions: np.ndarray) -> np.ndarray:
-        if joint in self._joints:
-            return positions[:, self._joints.index(joint)]
+        if joint in self.joints:
+            return positions[:, self.joints.index(joint)]
         return np.full(len(positions), self._home.get(joint, 0.0))

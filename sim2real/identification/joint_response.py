@@ -39,7 +39,7 @@ STRUCTURES = {
                                         "load_friction"),
 }
 _SUBSTEPS = 2
-_ROWS = 50
+_ROWS = 50  # whose commands are looked up at once
 
 
 @dataclass(frozen=True)
@@ -133,20 +133,18 @@ def simulate(values: dict[str, np.ndarray], logs: _Logs) -> np.ndarray:
     stiff = values["natural_frequency"] ** 2 if "natural_frequency" in values else None
     compliance, offset = values.get("compliance", 0.0), values.get("offset", 0.0)
     dry, loaded = values.get("friction", 0.0), values.get("load_friction", 0.0)
-    count, joints = len(logs.command), np.arange(logs.command.shape[2])
+    count = len(logs.command)
     q = np.broadcast_to(logs.position[0], (len(lag), *logs.position.shape[1:])).copy()
     speed, out = np.zeros_like(q), np.empty((count, *q.shape))
     share = 1.0 - np.exp(-h / lag)
     for k in range(count):
+        if k % _ROWS == 0:
+            arrived = _delayed(logs.command, dead[:, 0], k)
         out[k] = q
         sag = compliance * logs.torque[k]
-        bound = dry + loaded * np.abs(sag)
-        for part in range(_SUBSTEPS):
-            row = np.maximum(k + part / _SUBSTEPS - dead, 0.0)[:, 0]  # (B, J)
-            before = row.astype(int)
-            after = np.minimum(before + 1, count - 1)
-            early, late = (logs.command[rows, :, joints].transpose(0, 2, 1) for rows in (before, after))
-            error = early + (late - early) * (row - before)[:, None] + offset - q + sag
+        bound, pull = dry + loaded * np.abs(sag), offset + sag
+        for command in arrived[k % _ROWS]:
+            error = command + pull - q
             if stiff is None:  # q' = shrink(error, bound) / time_constant
                 q = q + _shrink(error, bound) * share
             else:
@@ -154,6 +152,16 @@ def simulate(values: dict[str, np.ndarray], logs: _Logs) -> np.ndarray:
                 speed = _shrink((speed + h * stiff * error) / slow, h * stiff * bound / slow)
                 q = q + h * speed
     return out
+
+
+def _delayed(command: np.ndarray, dead: np.ndarray, first: int) -> np.ndarray:
+    """Commands (T, L, J) as they arrive ``dead`` rows (B, J) later: (rows, substeps, B, L, J) of the next few rows."""
+    rows = np.arange(first, min(first + _ROWS, len(command)))
+    at = np.maximum(rows[:, None, None, None] + np.arange(_SUBSTEPS)[:, None, None] / _SUBSTEPS - dead, 0.0)
+    before, joints = at.astype(int), np.arange(command.shape[2])
+    early, late = (np.moveaxis(command[row, :, joints], -1, -2)
+                   for row in (before, np.minimum(before + 1, len(command) - 1)))
+    return early + (late - early) * (at - before)[..., None, :]
 
 
 def _shrink(values: np.ndarray, bound: np.ndarray) -> np.ndarray:

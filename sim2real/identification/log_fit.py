@@ -15,7 +15,7 @@ Simulate = Callable[[np.ndarray], np.ndarray]  # unknowns (F, B, P) -> residuals
 
 _DAMPINGS = np.array([0.1, 1.0, 10.0, 100.0])  # tried at each step, times the last one that helped
 _STEP = 0.01  # of an unknown's range: a simulation with dry friction is rough, a tiny difference would measure that
-_CLOSE = 5e-4  # relative gain below which a fit has arrived
+_CLOSE = 1e-3  # relative gain below which a fit has arrived
 _SHARE, _SMALL = 1.0 / 3.0, 0.03  # of the value, of the range: the widest 95 % interval, either way, that tells it
 _TIED = 0.98  # correlation from which two unknowns are only known together
 _AT_END = 1e-4  # of the range
@@ -125,8 +125,8 @@ def judge(unknowns: Sequence[Unknown], values: np.ndarray, jacobian: np.ndarray,
 
     Intervals are those of the jackknife over groups of logs (Tukey 1958): they hold where the model is wrong in ways
     that differ from log to log, as a covariance from residuals does not. An unknown is identifiable where its interval
-    is a third of the value or less to either side (or 3 % of the range: a friction that is known to be small), it is off
-    the ends of its range, it has influence, and it is not tied to another one.
+    is a third of the value or less to either side (or 3 % of the range: a friction that is known to be small), it is
+    off the ends of its range, it has influence, and it is not tied to another one.
 
     Args:
         unknowns: The P unknowns.
@@ -134,8 +134,6 @@ def judge(unknowns: Sequence[Unknown], values: np.ndarray, jacobian: np.ndarray,
         jacobian: There, (P, N).
         without: Fitted to all but one group of logs, (groups, P).
     """
-    from scipy import stats
-
     scale = np.array([u.high - u.low for u in unknowns])
     seen, correlation = _correlation(jacobian * scale[:, None])
     found = []

@@ -4,10 +4,10 @@
     tau_m = kt V duty / R - kt^2 q' / R     duty = clip(gain kp (goal - q), -1, 1), torque off: tau_m = 0
     tau_g = -m g l sin(q + q_offset)
 
-Friction bounds what stops the motion, and grows with what the gears carry; models M1 to M6 of Duclusaud et al., "Extended
-friction models for the physics simulation of servo actuators", arXiv 2410.08650. Theirs end where the duty is small:
-under load the torque of the motor is smaller than in proportion to the duty, by ``fade`` at full duty (the supply gives
-way, windings warm up, iron saturates: the logs cannot tell which), and the goal takes ``dead_time`` to arrive.
+Friction bounds what stops the motion, and grows with what the gears carry; models M1 to M6 of Duclusaud et al.,
+"Extended friction models for the physics simulation of servo actuators", arXiv 2410.08650. Two things are added: the
+motor's torque grows less than in proportion to the duty, by the share ``fade`` at full duty (the supply gives way,
+windings warm up, iron saturates: the logs cannot tell which), and a goal takes ``dead_time`` to arrive.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim2real.errors import BadInputError, unknown
-from sim2real.identification.log_fit import Estimate, Unknown, judge, levenberg_marquardt
+from sim2real.identification.log_fit import Estimate, Unknown, judge, judge_values, levenberg_marquardt
 from sim2real.recordings.recording import Recording
 
 UNKNOWNS = {each.name: each for each in (
@@ -39,6 +39,7 @@ UNKNOWNS = {each.name: each for each in (
     Unknown("load_friction_external_quad", "1/(N m)", 0.003, 0.0, 0.01),
     Unknown("dead_time", "s", 0.005, 0.0, 0.06),
     Unknown("fade", "1", 0.1, 0.0, 0.6),
+    Unknown("loop_gain", "1/rad", 0.1, 0.01, 1.0),
 )}
 _MOTOR = ("kt", "R", "armature", "q_offset", "friction_viscous", "friction_base")
 _STRIBECK = ("friction_stribeck", "dtheta_stribeck", "alpha")
@@ -48,7 +49,7 @@ MODELS = {
     "m1": _MOTOR, "m2": (*_MOTOR, *_STRIBECK), "m3": (*_MOTOR, "load_friction_motor"), "m4": _M4, "m5": _M5,
     "m6": (*_M5, "load_friction_motor_quad", "load_friction_external_quad"),
     "m3 with fade": (*_MOTOR, "load_friction_motor", "dead_time", "fade"),
-    "m4 with fade": (*_M4, "dead_time", "fade"),
+    "m3 with fade, loop gain": (*_MOTOR, "load_friction_motor", "dead_time", "fade", "loop_gain"),
 }
 _G = 9.81
 _RATE = 200.0  # [Hz] of the grid that logs are brought to
@@ -60,7 +61,8 @@ class Bench:
     """What is known of the servo and its bench.
 
     Attributes:
-        gain: Duty per kp and radian, 1/rad; the XL330's firmware: 4096 / (2 pi 256 885) (SOURCE.md of the logs).
+        gain: Duty per kp and radian, 1/rad, of the models without ``loop_gain``. By default the XL330's firmware:
+            4096 / (2 pi 256 885), as the logs' SOURCE.md says.
         supply: Voltage in [V] where a recording has no constant ``vin``.
     """
 
@@ -94,7 +96,7 @@ class _Pendulums:
         self.inside = self.grid[:, None] <= np.array([r.time[-1] for r in recordings])
         mass, length, kp = (np.array([_constant(r, name) for r in recordings]) for name in ("mass", "length", "kp"))
         self.inertia, self.weight = mass * length**2, mass * _G * length
-        self.gain = bench.gain * kp
+        self.gain, self.kp = bench.gain * kp, kp
         self.supply = np.array([r.constants.get("vin", bench.supply) for r in recordings])
 
 
@@ -126,6 +128,7 @@ def simulate(values: Mapping[str, np.ndarray], logs: _Pendulums) -> np.ndarray:
     h, v = 1.0 / (_RATE * _SUBSTEPS), {name: values.get(name, 0.0) for name in UNKNOWNS}
     stall, braking = v["kt"] / v["R"] * logs.supply, v["kt"] ** 2 / v["R"]
     per_inertia = h / (logs.inertia + v["armature"])
+    gain = values["loop_gain"] * logs.kp if "loop_gain" in values else logs.gain
     count, each = len(logs.grid), np.arange(logs.goal.shape[1])
     q = np.broadcast_to(logs.angle[0], (len(values["kt"]), len(each))).copy()
     speed, out = np.zeros_like(q), np.empty((count, *q.shape))
@@ -136,7 +139,7 @@ def simulate(values: Mapping[str, np.ndarray], logs: _Pendulums) -> np.ndarray:
             before = row.astype(int)
             early, late = logs.goal[before, each], logs.goal[np.minimum(before + 1, count - 1), each]
             goal = early + (late - early) * (row - before)
-            duty = np.clip(logs.gain * (goal - q), -1.0, 1.0)
+            duty = np.clip(gain * (goal - q), -1.0, 1.0)
             motor = logs.active[before, each] * (stall * duty * (1.0 - v["fade"] * duty**2) - braking * speed)
             load = -logs.weight * np.sin(q + v["q_offset"])
             bound = friction(v, motor, load, np.abs(speed))
@@ -169,6 +172,12 @@ def friction(v: Mapping[str, np.ndarray], motor: np.ndarray, load: np.ndarray, s
     return bound + np.exp(-(speed / v["dtheta_stribeck"]) ** v["alpha"]) * slow
 
 
+def _together(values: np.ndarray) -> np.ndarray:
+    """kt / R and kt^2 / R (F, 2) of unknowns (F, P)."""
+    kt, resistance = values[:, :2].T
+    return np.stack([kt / resistance, kt**2 / resistance], axis=1)
+
+
 def _table(model: str, x: np.ndarray) -> dict[str, np.ndarray]:
     """Name -> values (B, 1) of unknowns (B, P); M3 and M4 take the load as |tau_e - tau_m|."""
     table = {name: x[:, k, None] for k, name in enumerate(MODELS[model])}
@@ -179,14 +188,14 @@ def _table(model: str, x: np.ndarray) -> dict[str, np.ndarray]:
     return table
 
 
-def fit_servo(recordings: Sequence[Recording], model: str = "m4 with fade", bench: Bench = Bench(),
+def fit_servo(recordings: Sequence[Recording], model: str = "m3 with fade", bench: Bench = Bench(),
               groups: Sequence[int] | None = None) -> tuple[ServoModel, list[ServoModel]]:
     """Fit a model of ``MODELS`` to all recordings, and to all but each group of them.
 
     Args:
         recordings: Channels ``position``, ``command`` [rad] and, where torque is switched, ``active``; constants
             ``mass`` [kg], ``length`` [m], ``kp``.
-        model: A key of ``MODELS``.
+        model: A key of ``MODELS``; those with ``loop_gain`` are for servos whose firmware's gain is not known.
         bench: The servo's loop and supply.
         groups: Of each recording, the group that it is left out with; by default each is one of its own.
 
@@ -213,6 +222,9 @@ def fit_servo(recordings: Sequence[Recording], model: str = "m4 with fade", benc
 
     solution = levenberg_marquardt(residual, unknowns, len(folds))
     estimates = judge(unknowns, solution.values[0], solution.jacobian[0], solution.values[1:])
+    together = _together(solution.values)  # what the equations of motion hold of kt and R
+    estimates += judge_values([("kt/R", "N m/V", 0.0, 2.0), ("kt^2/R", "N m s/rad", 0.0, 2.0)], together[0],
+                              together[1:])
     found = [ServoModel(model, dict(zip(MODELS[model], map(float, row), strict=True)), bench,
                         estimates if k == 0 else []) for k, row in enumerate(solution.values)]
     return found[0], found[1:]
