@@ -39,7 +39,7 @@ UNKNOWABLE = {
 
 @dataclass(frozen=True)
 class Remainder:
-    """What to add at one horizon: ``constant`` (9,), and ``weights`` (F, 9) on features less ``mean`` over ``scale``."""
+    """What to add at one horizon: ``constant`` (9,), ``weights`` (F, 9) on features less ``mean`` over ``scale``."""
 
     mean: np.ndarray
     scale: np.ndarray

@@ -159,7 +159,7 @@ def judge_values(named: Sequence[tuple[str, str, float, float]], values: np.ndar
     found = []
     for (name, unit, low, high), value, wide in zip(named, map(float, values), map(float, half), strict=True):
         if min(value - low, high - value) < _AT_END * (high - low):
-            why = "at the end of its range"
+            why, wide = "at the end of its range", high - low  # where a limit holds it, no spread can be seen
         elif wide > max(_SHARE * abs(value), _SMALL * (high - low)):
             why = "it differs too much from log to log"
         else:
