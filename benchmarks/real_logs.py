@@ -22,7 +22,9 @@ from pathlib import Path
 from benchmarks.real_logs_rows import Measured, Row, measure_arm, measure_drone, measure_flaws, measure_servo
 from sim2real.cli.output import print_json, print_table, progress_bar, say
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[1]
+PLACES = [folder / "shared" / "data" for folder in ROOT.parents[:2]]  # beside the project, or beside its worktrees
+DATA = next((folder for folder in PLACES if folder.is_dir()), PLACES[0])
 FOLDERS = {"so101": "so101_logs", "servo": "servo_pendulum", "crazyflie": "crazyflie_flights"}
 STAGES: dict[str, tuple[Callable[[Path], Measured], float]] = {  # with their share of the time
     "flaws": (measure_flaws, 4.0), "servo": (measure_servo, 35.0), "crazyflie": (measure_drone, 20.0),
