@@ -50,7 +50,7 @@ def _arm(panels, measured: Measured) -> None:
         log, column = picture["logs"][motion], picture["chosen"].joints.index(joint)
         panel.plot(log.time, log.channels[f"command.{joint}"], color=GIVEN, linewidth=0.9, label="command")
         panel.plot(log.time, log.channels[f"position.{joint}"], color=MEASURED, linewidth=1.6, label="measured")
-        for name, colour, words in (("simple", OTHER, "dead time, first order"), ("chosen", OURS, "with friction, sag")):
+        for name, colour, words in (("simple", OTHER, "dead time, first order"), ("chosen", OURS, "friction and sag")):
             panel.plot(log.time, picture[name].predict(log)[:, column], color=colour, linewidth=0.9, label=words)
         panel.set_title(f"SO-101, {motion.replace('_', ' ')}, {joint}: open loop", fontsize=9)
         panel.set_xlabel("[s]", fontsize=8)

@@ -66,7 +66,7 @@ def roll_out(dynamics: Dynamics, flight: Flight, horizons: Sequence[int]) -> tup
     place, velocity = flight.place[rows], velocities[rows]
     found = {}
     for k in range(max(horizons)):
-        attitude = turned(flight, rows, k, dynamics.turn_time)
+        attitude = turned(flight, rows, k + 0.5, dynamics.turn_time)
         specific = missed[rows] - dynamics.drag * rotations.rotate_inverse(attitude, velocity)
         specific[:, 2] += force[rows + k]
         acceleration = rotations.rotate(attitude, specific) - GRAVITY
@@ -77,7 +77,7 @@ def roll_out(dynamics: Dynamics, flight: Flight, horizons: Sequence[int]) -> tup
     return found, velocities, missed
 
 
-def turned(flight: Flight, rows: np.ndarray, steps: int, turn_time: float) -> np.ndarray:
+def turned(flight: Flight, rows: np.ndarray, steps: float, turn_time: float) -> np.ndarray:
     """Attitudes (m, 4) some steps after ``rows``."""
     angle = turn_time * (1.0 - np.exp(-steps * STEP / turn_time))
     return rotations.multiply(flight.quaternion[rows], rotations.from_axis_angle(flight.rates[rows] * angle))

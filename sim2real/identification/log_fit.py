@@ -79,11 +79,9 @@ def levenberg_marquardt(simulate: Simulate, unknowns: Sequence[Unknown], problem
     scale = high - low
     x = np.tile([u.start for u in unknowns], (problems, 1)) if start is None else np.array(start, float)
     damping, each = np.full(problems, 1e-2), np.arange(problems)
-    for iteration in range(iterations + 1):
+    for _ in range(iterations):
         residual, jacobian = _differences(simulate, x, scale, high)
         cost = (residual**2).sum(axis=1)
-        if iteration == iterations:
-            break
         trials = damping[:, None] * _DAMPINGS
         steps = _steps(jacobian * scale[:, None], residual, trials) * scale
         proposed = np.clip(x[:, None] + steps, low, high)
@@ -94,9 +92,8 @@ def levenberg_marquardt(simulate: Simulate, unknowns: Sequence[Unknown], problem
         damping = np.clip(np.where(better, trials[each, best], 100.0 * damping), 1e-7, 1e5)
         gain = np.where(better, 1.0 - costs[each, best] / np.maximum(cost, 1e-300), 0.0)
         if (gain < _CLOSE).all() and (better | (damping >= 1e3)).all():
-            residual, jacobian = _differences(simulate, x, scale, high)
             break
-    return Solution(x, (residual**2).sum(axis=1), jacobian)
+    return Solution(x, (simulate(x[:, None])[:, 0] ** 2).sum(axis=1), _central(simulate, x, low, high))
 
 
 def _differences(simulate: Simulate, x: np.ndarray, scale: np.ndarray,
@@ -106,6 +103,15 @@ def _differences(simulate: Simulate, x: np.ndarray, scale: np.ndarray,
     moved = x[:, None] + np.concatenate([np.zeros((1, x.shape[1])), np.eye(x.shape[1])]) * step[:, None]
     residual = simulate(moved)
     return residual[:, 0], (residual[:, 1:] - residual[:, :1]) / step[:, :, None]
+
+
+def _central(simulate: Simulate, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Central differences (F, P, N), one-sided at the ends: one-sided ones hide that unknowns are tied."""
+    problems, count = x.shape
+    step = _STEP * (high - low) * np.eye(count)
+    above, below = np.minimum(x[:, None] + step, high), np.maximum(x[:, None] - step, low)
+    residual = simulate(np.concatenate([above, below], axis=1)).reshape(problems, 2, count, -1)
+    return (residual[:, 0] - residual[:, 1]) / np.einsum("fpp->fp", above - below)[:, :, None]
 
 
 def _steps(jacobian: np.ndarray, residual: np.ndarray, trials: np.ndarray) -> np.ndarray:
