@@ -31,13 +31,13 @@ def _write(path: Path, rows: list) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(rows), 3, figsize=(13.5, 3.1 * len(rows)), squeeze=False)
+    figure, axes = plt.subplots(len(rows), 3, figsize=(13.5, 3.3 * len(rows)), squeeze=False)
     for panels, (paint, measured) in zip(axes, rows, strict=True):
         paint(panels, measured)
         for panel in panels:
             panel.spines[["top", "right"]].set_visible(False)
             panel.tick_params(labelsize=8)
-            panel.legend(fontsize=7, frameon=False, loc="best")
+        panels[1].legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=4)
     figure.tight_layout()
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=100, format="png")
@@ -78,13 +78,10 @@ def _drone(panels, measured: Measured) -> None:
         flight, ahead = picture["flights"][k], picture["models"][k].predict(picture["flights"][k])[_AHEAD]
         panel.plot(*flight.place[flight.rows, :2].T, color=MEASURED, linewidth=1.2, label="measured")
         starts = np.arange(0, len(ahead.rows), 45)
-        for i, (colour, label) in enumerate(((GIVEN, "state held"), (OURS, "predicted"))):
-            end = flight.place[ahead.rows[starts]] if i == 0 else ahead.place[starts]
-            true = flight.place[ahead.rows[starts] + _AHEAD]
-            for j, (a, b) in enumerate(zip(end, true, strict=True)):
-                panel.plot([a[0], b[0]], [a[1], b[1]], color=colour, linewidth=1.0, zorder=i,
-                           label=f"{label}, to where it was" if j == 0 else None)
-            panel.plot(*end[:, :2].T, ".", color=colour, markersize=4, zorder=i + 2)
+        end, true = ahead.place[starts], flight.place[ahead.rows[starts] + _AHEAD]
+        panel.plot(*np.stack([end, true, np.full_like(end, np.nan)], axis=1).reshape(-1, 3)[:, :2].T, color=OURS,
+                   linewidth=1.0, label="predicted (dot), to where it was")
+        panel.plot(*end[:, :2].T, ".", color=OURS, markersize=4)
         panel.set_aspect("equal")
         name = Path(flight.name).name.removesuffix(".csv.gz").replace("_", " ")
         panel.set_title(f"Crazyflie, {name}: {_AHEAD * STEP:g} s ahead", fontsize=9)

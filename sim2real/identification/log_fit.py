@@ -7,7 +7,7 @@ arm, are problems that one batched simulation serves together.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,7 +17,8 @@ _DAMPINGS = np.array([0.1, 1.0, 10.0, 100.0])  # tried at each step, times the l
 _STEP = 0.01  # of an unknown's range: a simulation with dry friction is rough, a tiny difference would measure that
 _CLOSE = 1e-3  # relative gain below which a fit has arrived
 _SHARE, _SMALL = 1.0 / 3.0, 0.03  # of the value, of the range: the widest 95 % interval, either way, that tells it
-_TIED = 0.98  # correlation from which two unknowns are only known together
+_INFLATED = 25.0  # variance over that of an unknown alone: a correlation of 0.98 with the others
+_PARTNER = 0.2  # of a direction's length
 _AT_END = 1e-4  # of the range
 _ARGUED = 1e-6  # of the largest sensitivity: below it an unknown has no influence
 
@@ -141,16 +142,15 @@ def judge(unknowns: Sequence[Unknown], values: np.ndarray, jacobian: np.ndarray,
         without: Fitted to all but one group of logs, (groups, P).
     """
     scale = np.array([u.high - u.low for u in unknowns])
-    seen, correlation = _correlation(jacobian * scale[:, None])
+    seen, partners = _tied(jacobian * scale[:, None])
     found = []
     for k, estimate in enumerate(judge_values([(u.name, u.unit, u.low, u.high) for u in unknowns], values, without)):
-        tied = [unknowns[j].name for j in np.flatnonzero(np.abs(correlation[k]) > _TIED) if j != k]
-        if not seen[k]:
-            estimate = replace(estimate, low=unknowns[k].low, high=unknowns[k].high,
-                               why="nothing in these logs depends on it")
-        elif tied:
-            estimate = replace(estimate, why=f"only together with {', '.join(tied)}")
-        found.append(replace(estimate, value=None, identifiable=False) if estimate.why else estimate)
+        why = "" if seen[k] else "nothing in these logs depends on it"
+        if partners[k]:
+            why = f"only together with {', '.join(unknowns[j].name for j in partners[k])}"
+        if why:  # fits that start alike end alike along a direction that costs nothing: their spread tells nothing
+            estimate = Estimate(estimate.name, estimate.unit, None, unknowns[k].low, unknowns[k].high, False, why)
+        found.append(estimate)
     return found
 
 
@@ -175,15 +175,22 @@ def judge_values(named: Sequence[tuple[str, str, float, float]], values: np.ndar
     return found
 
 
-def _correlation(jacobian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which unknowns have influence (P,), and the correlation of estimates (P, P) by the inverse of J J'."""
-    normal = jacobian @ jacobian.T
-    diagonal = normal.diagonal()
-    seen = diagonal > _ARGUED**2 * max(diagonal.max(), 1e-300)
-    out = np.zeros_like(normal)
-    if seen.any():
-        length = np.sqrt(diagonal[seen])
-        covariance = np.linalg.pinv(normal[np.ix_(seen, seen)] / np.outer(length, length), rcond=1e-12, hermitian=True)
-        spread = np.sqrt(np.maximum(covariance.diagonal(), 1e-300))
-        out[np.ix_(seen, seen)] = covariance / np.outer(spread, spread)
-    return seen, out
+def _tied(jacobian: np.ndarray) -> tuple[np.ndarray, list[list[int]]]:
+    """Which unknowns have influence (P,), and of each the others that it is only known together with.
+
+    The variance of an estimate grows by sum_i V_ki^2 / s_i over that of an unknown alone, where J J' of unit diagonal
+    is V diag(s) V' (the variance inflation factor, 1 / (1 - R^2) of the multiple correlation R with the others). The
+    direction that gives the most of it names the partners.
+    """
+    length = np.linalg.norm(jacobian, axis=1)
+    seen = length > _ARGUED * max(length.max(), 1e-300)
+    index, partners = np.flatnonzero(seen), [[] for _ in length]
+    if len(index) > 1:
+        unit = jacobian[seen] / length[seen, None]
+        weak, directions = np.linalg.eigh(unit @ unit.T)
+        shares = directions**2 / np.maximum(weak, 1e-12)
+        for k, row in zip(index, shares, strict=True):
+            if row.sum() > _INFLATED:
+                along = np.abs(directions[:, row.argmax()])
+                partners[k] = [int(j) for j, size in zip(index, along, strict=True) if size > _PARTNER and j != k]
+    return seen, partners

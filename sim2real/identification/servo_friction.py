@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim2real.errors import BadInputError, unknown
-from sim2real.identification.log_fit import Estimate, Unknown, judge, judge_values, levenberg_marquardt
+from sim2real.identification.log_fit import Estimate, Solution, Unknown, judge, levenberg_marquardt
 from sim2real.recordings.recording import Recording
 
 UNKNOWNS = {each.name: each for each in (
@@ -172,10 +172,27 @@ def friction(v: Mapping[str, np.ndarray], motor: np.ndarray, load: np.ndarray, s
     return bound + np.exp(-(speed / v["dtheta_stribeck"]) ** v["alpha"]) * slow
 
 
-def _together(values: np.ndarray) -> np.ndarray:
-    """kt / R and kt^2 / R (F, 2) of unknowns (F, P)."""
-    kt, resistance = values[:, :2].T
-    return np.stack([kt / resistance, kt**2 / resistance], axis=1)
+def _judge_together(unknowns: Sequence[Unknown], solution: Solution) -> list[Estimate]:
+    """What is told of a = kt / R and b = kt^2 / R, which the equations of motion hold in place of kt and R.
+
+    The other unknowns stay: the sensitivities to a and b are those to kt = b / a and R = b / a^2 by the chain rule.
+    Without the firmware's gain it is a = loop_gain kt / R that the motor's torque is made of.
+    """
+    kt, resistance = solution.values[:, 0], solution.values[:, 1]
+    names = [unknown.name for unknown in unknowns]
+    gain = solution.values[:, names.index("loop_gain")] if "loop_gain" in names else np.ones(len(kt))
+    values, jacobian = solution.values.copy(), solution.jacobian[0].copy()
+    a, b = gain * kt / resistance, kt**2 / resistance
+    values[:, 0], values[:, 1] = a, b
+    by_kt, by_resistance = solution.jacobian[0, 0], solution.jacobian[0, 1]
+    a, b, g = a[0], b[0], gain[0]  # kt = g b / a, R = g^2 b / a^2
+    jacobian[0] = -g * b / a**2 * by_kt - 2.0 * g**2 * b / a**3 * by_resistance
+    jacobian[1] = g / a * by_kt + g**2 / a**2 * by_resistance
+    if "loop_gain" in names:
+        jacobian[names.index("loop_gain")] += b / a * by_kt + 2.0 * g * b / a**2 * by_resistance
+    first = Unknown("loop_gain kt/R" if "loop_gain" in names else "kt/R", "N m/V", 0.0, 0.0, 3.0 * a)
+    second = Unknown("kt^2/R", "N m s/rad", 0.0, 0.0, 3.0 * b)
+    return judge([first, second, *unknowns[2:]], values[0], jacobian, values[1:])[:2]
 
 
 def _table(model: str, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -222,9 +239,7 @@ def fit_servo(recordings: Sequence[Recording], model: str = "m3 with fade", benc
 
     solution = levenberg_marquardt(residual, unknowns, len(folds))
     estimates = judge(unknowns, solution.values[0], solution.jacobian[0], solution.values[1:])
-    together = _together(solution.values)  # what the equations of motion hold of kt and R
-    estimates += judge_values([("kt/R", "N m/V", 0.0, 2.0), ("kt^2/R", "N m s/rad", 0.0, 2.0)], together[0],
-                              together[1:])
+    estimates += _judge_together(unknowns, solution)
     found = [ServoModel(model, dict(zip(MODELS[model], map(float, row), strict=True)), bench,
                         estimates if k == 0 else []) for k, row in enumerate(solution.values)]
     return found[0], found[1:]

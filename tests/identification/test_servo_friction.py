@@ -86,7 +86,7 @@ def test_truth_is_recovered():
 
 
 def test_without_its_firmware_s_gain_kt_and_r_are_not_told():
-    """The duty never ends: kt, R and the gain only enter together, and no number is given for them."""
+    """The duty never saturates: kt, R and the gain only enter together, and no number is given for them."""
     logs = [log(0.3 * np.sin(2 * np.pi * f * TIME)) for f in (0.4, 0.7, 1.1)]
     for each in logs:
         each.channels["position"] = ServoModel("m1", TRUTH).predict(each)
