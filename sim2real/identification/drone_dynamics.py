@@ -3,8 +3,8 @@
     v' = R (e_z (thrust_gain sum s_i^2 + thrust_offset) - D v_body + missed) - g      s_i: battery voltage x PWM share
 
 The attitude is the state's, turned on by rates w that fade: q(t + h) = q(t) exp(w turn_time (1 - exp(-h / turn_time))).
-Motor commands logged at 100 Hz under a controller of 500 Hz hardly tell the angular acceleration (a fifth of its
-variance, on the flights of NanoBench), so a rotational model integrated over half a second is worse than that.
+Motor commands logged at 100 Hz under a controller of 500 Hz tell only two fifths of the variance of roll and pitch
+accelerations on the flights of NanoBench; integrated for half a second they are worse than an attitude that is held.
 """
 
 from __future__ import annotations

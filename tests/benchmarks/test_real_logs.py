@@ -59,14 +59,15 @@ def test_the_table_says_what_is_reached_and_what_is_not_told(monkeypatch, tmp_pa
     assert "whole log" in out and "aim" in out.splitlines()[2] and "no: only together with x" in out
 
 
-def test_planted_flaws_are_found_and_would_be_missed():
-    """The four defects are named in a clean flight; one that moves little anyway is not clean."""
+def test_planted_flaws_are_found_and_a_blind_validator_is_noticed(monkeypatch):
     n = 600
     time = np.arange(n) * 0.01
     channels = {**{f"place.{a}": np.sin(time) for a in "xyz"}, **{f"motor.m{k}": np.full(n, 0.6) for k in range(1, 5)},
                 "acceleration.z": 9.81 + 0.1 * np.sin(time)}
     assert list(real_logs_rows._planted(Recording("flight", time, channels))) == [True] * 4
     assert not real_logs_rows._unfit(Recording("flight", time, channels))
+    monkeypatch.setattr(real_logs_rows, "find_flaws", lambda log: [])
+    assert list(real_logs_rows._planted(Recording("flight", time, channels))) == [False] * 4
 
 
 @needs_data

@@ -51,6 +51,16 @@ def test_what_has_no_influence_and_what_is_tied_is_said():
     assert alone.identifiable and alone.value == 4.0 and alone.why == ""
 
 
+def test_an_unknown_that_several_others_make_up_together_is_seen():
+    """No two of the three correlate by more than 0.71, yet one is the sum of the others."""
+    unknowns = [Unknown(name, "1", 1.0, 0.0, 10.0) for name in "abcd"]
+    one, two = np.sin(2.0 * np.pi * TIME), np.cos(2.0 * np.pi * TIME)
+    values = np.array([2.0, 3.0, 4.0, 5.0])
+    found = judge(unknowns, values, np.stack([one, two, one + two, np.cos(6.0 * np.pi * TIME)]), np.tile(values, (4, 1)))
+    assert [each.value for each in found] == [None, None, None, 5.0]
+    assert found[0].why == "only together with b, c" and (found[0].low, found[0].high) == (0.0, 10.0)
+
+
 def test_the_jackknife_interval_is_the_one_worked_by_hand():
     # three groups: (G - 1) / G * sum of squares = 2/3 * (0.1^2 + 0.1^2) = 0.01333; t of 2 degrees, 97.5 %: 4.3027
     found, = judge_values([("rate", "1/s", 0.0, 10.0)], np.array([5.0]), np.array([[4.9], [5.0], [5.1]]))
