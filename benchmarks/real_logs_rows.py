@@ -13,19 +13,22 @@ from typing import Any
 
 import numpy as np
 
+from sim2real.identification.arm_replay import replay
 from sim2real.identification.drone_dynamics import attitude_error
 from sim2real.identification.drone_prediction import HORIZONS, DroneModel, fit_drone, velocity_then
 from sim2real.identification.flight_state import STEP, Flight
 from sim2real.identification.gravity import GravityLoad
-from sim2real.identification.joint_response import fit_response
+from sim2real.identification.joint_response import ResponseModel, fit_response
 from sim2real.identification.log_fit import Estimate
+from sim2real.identification.response_vocabulary import as_parameters
 from sim2real.identification.servo_friction import MODELS, ServoModel, fit_servo
 from sim2real.recordings.channel_map import load_channels
 from sim2real.recordings.flaws import find_duplicates, find_flaws
 from sim2real.recordings.recording import Recording
-from sim2real.robots import load_robot
+from sim2real.robots import RobotDescription, load_robot
 
 ARM_TRAINING = ("multisine", "chirp_sweep", "frequency_sweep", "step_response", "friction_gravity")
+ARM_LIFT = 0.2  # [m] over the floor of the simulation: the real arm reaches 4 cm below its base
 ARM_JOINTS = ("shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll")
 BASELINE, LEFT_OUT = "dead time, first order, offset", "m3 with fade"
 
@@ -63,10 +66,12 @@ def measure_arm(folder: Path) -> Measured:
     logs = {path.name: channels.read(path) for path in sorted(folder.iterdir()) if path.is_dir()}
     training = [logs[name] for name in ARM_TRAINING]
     test = {name: log for name, log in logs.items() if name not in ARM_TRAINING}
-    chosen = fit_response(training, GravityLoad(load_robot("so101"), ARM_JOINTS))
+    robot = load_robot("so101")
+    chosen = fit_response(training, GravityLoad(robot, ARM_JOINTS))
     simple = fit_response(training, structures=["first order"])
     kinds = ((f"{chosen.structure} (chosen)", chosen.predict, None, 21.0, 12.0),
              (BASELINE, simple.predict, 21.0, None, None),
+             *_simulators(chosen, training, test, robot),
              ("command as position", lambda log: log.matrix("command"), 35.6, None, None))
     rows = []
     for name, predict, published, must, aim in kinds:
@@ -77,6 +82,17 @@ def measure_arm(folder: Path) -> Measured:
                               for j, joint in enumerate(chosen.joints)}))
     estimates = {f"so101 {joint}": found for joint, found in chosen.estimates.items()}
     return Measured(rows, estimates, {"logs": test, "chosen": chosen, "simple": simple})
+
+
+def _simulators(chosen: ResponseModel, training: Sequence[Recording], test: dict[str, Recording],
+                robot: RobotDescription) -> Iterator[tuple]:
+    """The arm in MuJoCo as it is described, and with what was identified; raised, for the real one's table is lower."""
+    pose = np.mean([log.matrix("position").mean(axis=0) for log in training], axis=0)
+    for words, values in (("identified values", as_parameters(chosen, robot, pose)), ("described values", {})):
+        found = replay(list(test.values()), robot, dict(zip(chosen.joints, ARM_JOINTS, strict=True)), values,
+                       lift=ARM_LIFT)
+        by_name = {log.name: positions for log, positions in zip(test.values(), found, strict=True)}
+        yield f"so101 in MuJoCo, {words}", lambda log, by_name=by_name: by_name[log.name], None, None, None
 
 
 def _rmse(predicted: np.ndarray, log: Recording) -> np.ndarray:

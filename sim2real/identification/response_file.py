@@ -1,4 +1,4 @@
-"""A fitted joint response as YAML, with what its logs determine; and in the words of the parameter vocabulary."""
+"""A fitted joint response as YAML, with what its logs determine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sim2real.files import atomic_write_text
 from sim2real.identification.gravity import GravityLoad
 from sim2real.identification.joint_response import STRUCTURES, ResponseModel
 from sim2real.identification.log_fit import Estimate
-from sim2real.robots import RobotDescription, load_robot
+from sim2real.robots import load_robot
 from sim2real.yaml_text import read_yaml
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -92,24 +92,3 @@ def read_response(path: str | Path) -> ResponseModel:
         tuple(content.joints), content.structure, {name: np.array(content.values[name]) for name in expected},
         content.step, load, {joint: [Estimate(**each.model_dump()) for each in found]
                              for joint, found in content.estimates.items()}, content.scores)
-
-
-def stiffness_scale(model: ResponseModel, robot: RobotDescription) -> tuple[float, float, float]:
-    """Value, low and high of the vocabulary's ``stiffness_scale``: 1 / compliance over the description's stiffness.
-
-    The mean over the joints whose compliance is known; the interval spans theirs. What else the model holds is known
-    in units of the stiffness, or not alone (damping of the joint and of the servo), and is no parameter of its own.
-
-    Raises:
-        BadInputError: No joint's compliance is known.
-    """
-    nominal = {joint.name: joint.stiffness for joint in robot.joints}
-    known = [(nominal[name], each) for name, joint in zip(model.load.joints if model.load else (), model.joints,
-                                                          strict=False)
-             for each in model.estimates.get(joint, []) if each.name == "compliance" and each.identifiable]
-    if not known:
-        raise BadInputError("expected a joint whose compliance is known; fit with a GravityLoad, on logs in which "
-                            "gravity loads a joint")
-    values = [1.0 / (each.value * stiffness) for stiffness, each in known]
-    return (float(np.mean(values)), min(1.0 / (each.high * stiffness) for stiffness, each in known),
-            max(1.0 / (each.low * stiffness) for stiffness, each in known))

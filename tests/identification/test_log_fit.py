@@ -56,7 +56,8 @@ def test_an_unknown_that_several_others_make_up_together_is_seen():
     unknowns = [Unknown(name, "1", 1.0, 0.0, 10.0) for name in "abcd"]
     one, two = np.sin(2.0 * np.pi * TIME), np.cos(2.0 * np.pi * TIME)
     values = np.array([2.0, 3.0, 4.0, 5.0])
-    found = judge(unknowns, values, np.stack([one, two, one + two, np.cos(6.0 * np.pi * TIME)]), np.tile(values, (4, 1)))
+    jacobian = np.stack([one, two, one + two, np.cos(6.0 * np.pi * TIME)])
+    found = judge(unknowns, values, jacobian, np.tile(values, (4, 1)))
     assert [each.value for each in found] == [None, None, None, 5.0]
     assert found[0].why == "only together with b, c" and (found[0].low, found[0].high) == (0.0, 10.0)
 

@@ -8,7 +8,7 @@ from sim2real.errors import BadInputError
 from sim2real.identification.gravity import GravityLoad
 from sim2real.identification.joint_response import ResponseModel
 from sim2real.identification.log_fit import Estimate
-from sim2real.identification.response_file import read_response, stiffness_scale, write_response
+from sim2real.identification.response_file import read_response, write_response
 from sim2real.recordings.recording import Recording
 from sim2real.robots import load_robot
 
@@ -55,11 +55,3 @@ def test_files_that_are_no_models(tmp_path):
     (tmp_path / "bad.yaml").write_text("[1")
     with pytest.raises(BadInputError, match="not YAML"):
         read_response(tmp_path / "bad.yaml")
-
-
-def test_stiffness_in_the_vocabulary_s_words():
-    # 1 / 0.08 = 12.5 N m/rad over the description's 18
-    value, low, high = stiffness_scale(model(), load_robot("so101"))
-    assert (value, low, high) == pytest.approx((12.5 / 18, 1 / 0.085 / 18, 1 / 0.075 / 18))
-    with pytest.raises(BadInputError, match="a joint whose compliance is known"):
-        stiffness_scale(model(identifiable=False), load_robot("so101"))
