@@ -17,6 +17,7 @@ import numpy as np
 from sim2real import rotations
 from sim2real.errors import BadInputError
 from sim2real.identification.drone_dynamics import NAMES, Ahead, Dynamics, DynamicsFit, roll_out
+from sim2real.identification.fitness import require_fit
 from sim2real.identification.flight_state import Flight
 from sim2real.identification.log_fit import Estimate, judge_values
 from sim2real.recordings.recording import Recording
@@ -75,20 +76,21 @@ def fit_drone(recordings: Sequence[Recording], groups: Sequence[int] | None = No
     """Fit to all flights, and to all but each group of them (their remainders' ridges chosen without it, too).
 
     Args:
-        recordings: With the channels of ``Flight.of``; no copies of one another.
+        recordings: With the channels of ``Flight.of``.
         groups: Of each flight, the group it is left out with; flights of one trajectory belong together.
 
     Returns:
         The model of all, and for each group (in ascending order) the one that never saw it.
 
     Raises:
-        BadInputError: Fewer than three groups, or channels that are not there.
+        BadInputError: Fewer than three groups, unfit recordings, or channels that are not there.
     """
     groups = np.arange(len(recordings)) if groups is None else np.asarray(groups)
     left_out = np.unique(groups)
     if len(left_out) < 3:
         raise BadInputError("expected flights in at least three groups, to leave one out and to choose; got "
                             f"{len(left_out)}")
+    require_fit(recordings)
     flights = [Flight.of(recording) for recording in recordings]
     fit = DynamicsFit(flights)
     models = []

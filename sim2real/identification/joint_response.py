@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim2real.errors import BadInputError
+from sim2real.identification.fitness import require_fit
 from sim2real.identification.gravity import GravityLoad
 from sim2real.identification.log_fit import Estimate, Unknown, judge, levenberg_marquardt
 from sim2real.recordings.recording import Recording
@@ -178,10 +179,11 @@ def fit_response(recordings: Sequence[Recording], load: GravityLoad | None = Non
         structures: Keys of ``STRUCTURES`` to choose from; by default all that go with or without a load.
 
     Raises:
-        BadInputError: Too few recordings, or channels that are not there.
+        BadInputError: Too few recordings, unfit ones, or channels that are not there.
     """
     if len(recordings) < 2:
         raise BadInputError(f"expected at least two recordings, to leave one out; got {len(recordings)}")
+    require_fit(recordings)
     if structures is None:
         structures = [name for name, parts in STRUCTURES.items() if ("compliance" in parts) == (load is not None)]
     joints = tuple(name for name in recordings[0].elements("position")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sim2real.errors import BadInputError, unknown
+from sim2real.identification.fitness import require_fit
 from sim2real.identification.log_fit import Estimate, Solution, Unknown, judge, levenberg_marquardt
 from sim2real.recordings.recording import Recording
 
@@ -220,7 +221,7 @@ def fit_servo(recordings: Sequence[Recording], model: str = "m3 with fade", benc
         The model of all, and for each group (in ascending order) the one that never saw it.
 
     Raises:
-        BadInputError: Fewer than two groups, an unknown model, or channels that are not there.
+        BadInputError: Fewer than two groups, unfit recordings, an unknown model, or channels that are not there.
     """
     if model not in MODELS:
         raise BadInputError(unknown("servo model", model, MODELS))
@@ -228,6 +229,7 @@ def fit_servo(recordings: Sequence[Recording], model: str = "m3 with fade", benc
     left_out = np.unique(groups)
     if len(left_out) < 2:
         raise BadInputError(f"expected recordings in at least two groups, to leave one out; got {len(left_out)}")
+    require_fit(recordings)
     logs, unknowns = _Pendulums(recordings, bench), [UNKNOWNS[name] for name in MODELS[model]]
     folds = np.concatenate([np.ones((1, len(groups)), bool), groups != left_out[:, None]])
     weight = logs.inside / np.sqrt(logs.inside.sum(axis=0))

@@ -121,7 +121,7 @@ def test_a_few_missing_rows_do_no_harm_and_other_faults_are_one_line():
     with pytest.raises(BadInputError, match="at least two recordings, to leave one out; got 1"):
         fit_response([log])
     with pytest.raises(BadInputError, match="expected channels position.JOINT and command.JOINT; it has position.a"):
-        fit_response([Recording("no command", TIME, {"position.a": log.channels["position.a"]})] * 2)
+        fit_response([Recording("no command", TIME, {"position.a": each.channels["position.a"]}) for each in (log, other)])
     with pytest.raises(BadInputError, match="gone: expected a channel command.a with numbers; it has position.a"):
         truth.predict(Recording("gone", TIME, {"position.a": log.channels["position.a"]}))
 

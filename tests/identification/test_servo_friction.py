@@ -11,7 +11,7 @@ from sim2real.recordings.channel_map import load_channels
 from sim2real.recordings.recording import Recording
 from tests.identification.data import DATA, needs
 
-TIME = np.arange(0.0, 3.0, 0.005)
+TIME = np.arange(0.0, 3.2, 0.005)
 BENCH = {"mass": 0.49, "length": 0.1, "kp": 400.0, "vin": 7.4}
 TRUTH = {"kt": 0.35, "R": 3.2, "armature": 1.5e-3, "q_offset": 0.01, "friction_viscous": 0.004, "friction_base": 0.012}
 
@@ -102,9 +102,9 @@ def test_bad_input_is_one_line():
         fit_servo([log(goal)] * 2, "m7")
     with pytest.raises(BadInputError, match="at least two groups, to leave one out; got 1"):
         fit_servo([log(goal)] * 2, groups=[3, 3])
-    bare = Recording("bare", TIME, {"command": goal, "position": goal})
+    bare = [Recording("bare", TIME, {"command": goal, "position": np.sin(k * TIME)}) for k in (1, 2)]
     with pytest.raises(BadInputError, match="bare: expected a constant mass of the pendulum; it has none"):
-        fit_servo([bare] * 2)
+        fit_servo(bare)
     with pytest.raises(BadInputError, match="bare: expected a channel command without gaps"):
         ServoModel("m1", TRUTH).predict(Recording("bare", TIME, {"position": goal}, constants=BENCH))
 
