@@ -88,11 +88,12 @@ def _simulators(chosen: ResponseModel, training: Sequence[Recording], test: dict
                 robot: RobotDescription) -> Iterator[tuple]:
     """The arm in MuJoCo as it is described, and with what was identified; raised, for the real one's table is lower."""
     pose = np.mean([log.matrix("position").mean(axis=0) for log in training], axis=0)
-    for words, values in (("identified values", as_parameters(chosen, robot, pose)), ("described values", {})):
+    for words, values, goals in (("identified values", as_parameters(chosen, robot, pose), (21.0, 12.0)),
+                                 ("described values", {}, (None, None))):
         found = replay(list(test.values()), robot, dict(zip(chosen.joints, ARM_JOINTS, strict=True)), values,
                        lift=ARM_LIFT)
         by_name = {log.name: positions for log, positions in zip(test.values(), found, strict=True)}
-        yield f"so101 in MuJoCo, {words}", lambda log, by_name=by_name: by_name[log.name], None, None, None
+        yield f"so101 in MuJoCo, {words}", lambda log, by_name=by_name: by_name[log.name], None, *goals
 
 
 def _rmse(predicted: np.ndarray, log: Recording) -> np.ndarray:

@@ -66,13 +66,12 @@ def _mounted(robot: RobotDescription, step: float, lift: float) -> RobotDescript
 
 
 def _at(recording: Recording, quantity: str, joints: Mapping[str, str], grid: np.ndarray) -> np.ndarray:
-    """Channels (T, J) on a grid; what was commanded holds until the next row."""
+    """Channels (T, J) on a grid, in between rows interpolated: holding them makes jitter of the rows' times a lag."""
     columns = []
     for joint in joints:
         values = recording.channels.get(f"{quantity}.{joint}")
         if values is None or not np.isfinite(values).all():
             raise BadInputError(f"{recording.name}: expected a channel {quantity}.{joint} without gaps; it has "
                                 f"{', '.join(recording.channels)}")
-        rows = np.maximum(np.searchsorted(recording.time, grid + 1e-9, side="right") - 1, 0)
-        columns.append(values[rows])
+        columns.append(np.interp(grid, recording.time, values))
     return np.stack(columns, axis=1)

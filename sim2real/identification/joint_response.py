@@ -10,6 +10,7 @@ known of the load; a constant ``offset`` then takes the place of the sag.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -68,15 +69,11 @@ class ResponseModel:
     def predict(self, recording: Recording) -> np.ndarray:
         """Positions (n, J) in [rad] at the recording's rows, from its commands and its first row's positions."""
         logs = _Logs([recording], self.joints, self.step, self.load)
-        return logs.at_rows(0, self.simulate(logs))
-
-    def simulate(self, logs: _Logs) -> np.ndarray:
-        """Positions (T, L, J); gravity's torque is that of the pose found with the commands' torque."""
         values = {name: row[None, None] for name, row in self.values.items()}
-        first = simulate(values, logs)
-        if self.load is None:
-            return first[:, 0]
-        return simulate(values, logs.loaded(first[:, 0]))[:, 0]
+        found = simulate(values, logs)[:, 0]
+        if self.load is not None:  # gravity's torque at the commands gave a pose: now its torque there
+            found = simulate(values, logs.loaded(found))[:, 0]
+        return logs.at_rows(0, found)
 
 
 class _Logs:
@@ -105,8 +102,8 @@ class _Logs:
 
     def loaded(self, pose: np.ndarray) -> _Logs:
         """The same logs with gravity's torque at another pose."""
-        other = object.__new__(_Logs)
-        other.__dict__.update(self.__dict__, torque=self._torque(pose))
+        other = copy.copy(self)
+        other.torque = self._torque(pose)
         return other
 
     def at_rows(self, column: int, values: np.ndarray) -> np.ndarray:
@@ -175,7 +172,7 @@ def fit_response(recordings: Sequence[Recording], load: GravityLoad | None = Non
 
     Args:
         recordings: Of one arm; channels ``position.JOINT`` and ``command.JOINT`` in [rad]. At least two.
-        load: Gravity's torques at these joints, in their order.
+        load: Gravity's torques at these joints, in their order; fits take them at the commands.
         structures: Keys of ``STRUCTURES`` to choose from; by default all that go with or without a load.
 
     Raises:
@@ -191,6 +188,9 @@ def fit_response(recordings: Sequence[Recording], load: GravityLoad | None = Non
     if not joints:
         raise BadInputError(f"{recordings[0].name}: expected channels position.JOINT and command.JOINT; it has "
                             f"{', '.join(recordings[0].channels)}")
+    if load is not None and len(load.joints) != len(joints):
+        raise BadInputError(f"expected gravity at the {len(joints)} joints of the logs, {', '.join(joints)}; "
+                            f"got {', '.join(load.joints)}")
     step = float(np.median([1.0 / recording.rate for recording in recordings]))
     logs = _Logs(recordings, joints, step, load)
     fitted = [_fit(name, logs) for name in structures]

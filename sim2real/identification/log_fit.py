@@ -62,8 +62,8 @@ class Solution:
     jacobian: np.ndarray
 
 
-def levenberg_marquardt(simulate: Simulate, unknowns: Sequence[Unknown], problems: int, iterations: int = 25,
-                        start: np.ndarray | None = None) -> Solution:
+def levenberg_marquardt(simulate: Simulate, unknowns: Sequence[Unknown], problems: int,
+                        iterations: int = 25) -> Solution:
     """Minimise the sum of squares of each problem within the ranges (Marquardt 1963), by differences of simulations.
 
     Each iteration takes two batches: the point with its differences, then steps at four dampings, of which the best
@@ -74,11 +74,10 @@ def levenberg_marquardt(simulate: Simulate, unknowns: Sequence[Unknown], problem
         unknowns: The P unknowns.
         problems: F.
         iterations: At most.
-        start: (F, P); the unknowns' own by default.
     """
     low, high = (np.array([getattr(u, end) for u in unknowns]) for end in ("low", "high"))
     scale = high - low
-    x = np.tile([u.start for u in unknowns], (problems, 1)) if start is None else np.array(start, float)
+    x = np.tile([u.start for u in unknowns], (problems, 1))
     damping, each = np.full(problems, 1e-2), np.arange(problems)
     for _ in range(iterations):
         residual, jacobian = _differences(simulate, x, scale, high)

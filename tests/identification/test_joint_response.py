@@ -120,8 +120,11 @@ def test_a_few_missing_rows_do_no_harm_and_other_faults_are_one_line():
     assert found.values["time_constant"][0] == pytest.approx(0.08, rel=0.03)
     with pytest.raises(BadInputError, match="at least two recordings, to leave one out; got 1"):
         fit_response([log])
+    deaf = [Recording("deaf", TIME, {"position.a": each.channels["position.a"]}) for each in (log, other)]
     with pytest.raises(BadInputError, match="expected channels position.JOINT and command.JOINT; it has position.a"):
-        fit_response([Recording("no command", TIME, {"position.a": each.channels["position.a"]}) for each in (log, other)])
+        fit_response(deaf)
+    with pytest.raises(BadInputError, match="gravity at the 1 joints of the logs, a; got shoulder_pan, shoulder_lift"):
+        fit_response([log, other], load())
     with pytest.raises(BadInputError, match="gone: expected a channel command.a with numbers; it has position.a"):
         truth.predict(Recording("gone", TIME, {"position.a": log.channels["position.a"]}))
 

@@ -32,7 +32,8 @@ def test_ranges_hold():
 
 
 def test_the_jacobian_is_of_central_steps_of_a_hundredth_of_the_range():
-    x = levenberg_marquardt(decays([[2.0, 0.5]]), DECAY, 1, iterations=0, start=np.array([[2.0, 0.5]]))
+    there = [Unknown("height", "m", 2.0, 0.0, 5.0), Unknown("rate", "1/s", 0.5, 0.1, 10.0)]
+    x = levenberg_marquardt(decays([[2.0, 0.5]]), there, 1, iterations=0)
     np.testing.assert_allclose(x.jacobian[0, 0], np.exp(-0.5 * TIME), atol=1e-9)  # linear in the height: exact
     step = 0.01 * (10.0 - 0.1)
     slope = 2.0 * (np.exp(-(0.5 + step) * TIME) - np.exp(-(0.5 - step) * TIME)) / (2.0 * step)
