@@ -110,8 +110,7 @@ def _remainders(dynamics: Dynamics, flights: Sequence[Flight], groups: np.ndarra
         found, velocities, missed = roll_out(dynamics, flight, HORIZONS)
         for steps in HORIZONS:
             features = _features(flight, found[steps].rows, steps, velocities, missed)
-            table = np.column_stack([np.ones(len(features)), features, _missed_state(found[steps], flight, steps,
-                                                                                      velocities)])
+            table = np.column_stack([np.ones(len(features)), features, _missed_state(found[steps], flight, steps)])
             moments[steps].append(table.T @ table / len(table))  # each flight counts as much as another
     return {steps: _ridge_by_groups(np.array(tables), groups) for steps, tables in moments.items()}
 
@@ -196,7 +195,7 @@ def velocity_then(flight: Flight) -> np.ndarray:
     return out
 
 
-def _missed_state(found: Ahead, flight: Flight, steps: int, velocities: np.ndarray) -> np.ndarray:
+def _missed_state(found: Ahead, flight: Flight, steps: int) -> np.ndarray:
     """What the dynamics miss (m, 9), in the heading frame of each start."""
     turn, then = _heading(flight, found.rows), found.rows + steps
     rotation = rotations.multiply(flight.quaternion[then], rotations.conjugate(found.quaternion))
