@@ -65,8 +65,7 @@ def check_base() -> Check:
 
 def check_identification() -> Check:
     """The libraries of the extra ``identify``."""
-    mend = "pip install 'sim2real[identify]' -c constraints.txt"
-    return _installed("identification", ("scipy", "cma", "sbi", "rosbags"), mend)
+    return _installed("identification", ("scipy", "cma", "sbi", "rosbags"), "pip install 'sim2real[identify]'")
 
 
 def _installed(name: str, packages: tuple[str, ...], remedy: str, essential: bool = False) -> Check:
