@@ -7,7 +7,6 @@ one JSON line, {"detail"} or {"error", "module"}.
 from __future__ import annotations
 
 import base64
-import importlib
 import json
 import os
 import platform
@@ -61,29 +60,24 @@ def check_python() -> Check:
 
 def check_base() -> Check:
     """The libraries of the base installation."""
-    versions, missing = [], []
-    for module, package in (("numpy", "numpy"), ("yaml", "pyyaml"), ("pydantic", "pydantic"), ("rich", "rich")):
-        try:
-            versions.append(f"{package} {getattr(importlib.import_module(module), '__version__', '')}".strip())
-        except ImportError:
-            missing.append(package)
-    if missing:
-        return Check("base", "missing", f"not installed: {', '.join(missing)}", "pip install sim2real", True)
-    return Check("base", "ok", ", ".join(versions), essential=True)
+    return _installed("base", ("numpy", "pyyaml", "pydantic", "rich"), "pip install sim2real", True)
 
 
 def check_identification() -> Check:
-    """The libraries of the extra ``identify``, by what is installed: importing them takes seconds."""
+    """The libraries of the extra ``identify``."""
+    return _installed("identification", ("scipy", "cma", "sbi", "rosbags"), "pip install 'sim2real[identify]'")
+
+
+def _installed(name: str, packages: tuple[str, ...], remedy: str, essential: bool = False) -> Check:
+    """Whether packages are there, with their versions; importing some of them takes seconds."""
     versions, missing = [], []
-    for package in ("scipy", "cma", "sbi", "rosbags"):
+    for package in packages:
         try:
             versions.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             missing.append(package)
-    if missing:
-        return Check("identification", "missing", f"not installed: {', '.join(missing)}",
-                     "pip install 'sim2real[identify]' -c constraints.txt")
-    return Check("identification", "ok", ", ".join(versions))
+    gone = f"not installed: {', '.join(missing)}"
+    return Check(name, *("missing", gone, remedy) if missing else ("ok", ", ".join(versions), ""), essential)
 
 
 def check_robots() -> Check:
@@ -157,7 +151,7 @@ def _probe_engine(engine: str, robot_name: str, num_sims: int) -> str:
         for _ in range(5):
             simulator.step(command)
         rate = 5 * num_sims * simulator.num_substeps / (time.perf_counter() - begin)
-    version = "" if engine == "quadrotor" else f"{_version(engine)}, "
+    version = "" if engine == "quadrotor" else f"{metadata.version(engine)}, "
     return f"{version}{num_sims} {robot_name} stepped, {rate:,.0f} substeps/s"
 
 
@@ -212,12 +206,6 @@ PROBES: dict[str, Callable[[], str]] = {
     "torch": _probe_torch,
     "onnxruntime": _probe_onnxruntime,
 }
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
 
 
 def _short(error: BaseException) -> str:

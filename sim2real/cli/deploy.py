@@ -13,9 +13,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run a policy on whatever speaks the robot's driver topics: a twin (`sim2real twin`) or the robot itself. "
         "Without goals it waits for them on the topic ~/goal (geometry_msgs/PoseStamped, in the robot's base frame or "
-        "the world), or, where the bundle has an encoder, reaches for what its camera sees until it is ended. SIGINT "
-        "and SIGTERM brake an arm and land a drone before the node ends. Exit code 0 after a controlled end, 1 where "
-        "the runner stopped by itself or nothing answered, 2 for bad input.")
+        "the world), or, where the bundle has an encoder, reaches for what its camera sees until it is ended; an "
+        "excitation needs none (a goal is a share of its amplitudes). SIGINT and SIGTERM brake an arm and land a drone "
+        "before the node ends. Exit code 0 after a controlled end, 1 where the runner stopped by itself or nothing "
+        "answered, 2 for bad input.")
     parser.add_argument("bundle", help="policy bundle (.s2r)")
     parser.add_argument("--robot", default=None, metavar="R",
                         help="name or robot.yaml of the robot on this machine (default: the bundle's own)")
@@ -139,7 +140,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def collect_goals(args: argparse.Namespace, task) -> list:
-    """Goals of the command line, in the order --goal, --goals, --sample."""
+    """Goals of the command line, in the order --goal, --goals, --sample; without any the task's own."""
     from sim2real.errors import BadInputError
     from sim2real.ros.goals import load_goals, parse_goal, sample_goals
 
@@ -148,7 +149,8 @@ def collect_goals(args: argparse.Namespace, task) -> list:
     goals = [parse_goal(text, task) for text in args.goal]
     if args.goals:
         goals += load_goals(args.goals, task)
-    return goals + (sample_goals(task, args.sample, args.seed) if args.sample else [])
+    goals += sample_goals(task, args.sample, args.seed) if args.sample else []
+    return goals or [parse_goal(goal, task) for goal in task.own_goals]
 
 
 def summary(node, goals) -> dict:

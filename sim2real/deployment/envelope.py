@@ -74,6 +74,11 @@ class Envelope:
         self._hold_to(self._ordinary)
 
     # ------------------------------------------------------------------ arms
+    @property
+    def kept_gap(self) -> np.ndarray:
+        """Of each of ``capsules.pairs`` the gap in [m] that an arm keeps which does not start outside, (C + G,)."""
+        return self._ordinary.gap.copy()
+
     def start(self, q: np.ndarray) -> str:
         """Say what is broken at the measured joint positions ``q`` (J,), and loosen it."""
         rows = self._rows(q)

@@ -228,7 +228,7 @@ class Runner:
             self._beginning = False
         context = Context(self._state, self._goal, now - self._since, self._filter.command, self._filter.velocity,
                           self._action, single=self._envelope is not None)
-        observation = self._observe(context)
+        observation = self._builder.build(context, None if self._fresh is self._nobody else self._fresh)
         try:
             if self._estimator is not None:
                 observation = np.concatenate([observation, self._estimator.step(context)], axis=1)
@@ -252,18 +252,6 @@ class Runner:
         if self.speed < 1.0:
             desired = context.command + self.speed * (desired - context.command)
         return desired, saturated, driven
-
-    def _observe(self, context: Context) -> np.ndarray:
-        """Observations (n, size); the histories of robots that were not driven begin anew."""
-        if self._fresh is self._nobody:
-            return self._builder.build(context)
-        if self._fresh.all():
-            return self._builder.reset(self._all, context)
-        observation = self._builder.build(context)
-        if self._fresh.any():
-            ids = np.flatnonzero(self._fresh)
-            observation[ids] = self._builder.reset(ids, context[ids])
-        return observation
 
     def _latch(self, now: float, cause: np.ndarray, age: np.ndarray) -> None:
         """STOP where a state is too old, or a robot could not be driven for as long."""

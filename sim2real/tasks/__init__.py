@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sim2real.errors import TaskError, unknown
 from sim2real.resources import data_path
 from sim2real.tasks.base import EpisodeScore, Task
+from sim2real.tasks.excite import Excite
 from sim2real.tasks.hover import Hover
 from sim2real.tasks.observations import Context, ObservationBuilder, Term
 from sim2real.tasks.reach import Reach
@@ -19,7 +20,8 @@ from sim2real.tasks.visual_reach import VisualReach
 if TYPE_CHECKING:
     from sim2real.robots import RobotDescription
 
-_TASKS: dict[str, type[Task]] = {"reach": Reach, "visual-reach": VisualReach, "hover": Hover, "track": Track}
+_TASKS: dict[str, type[Task]] = {"reach": Reach, "visual-reach": VisualReach, "excite": Excite, "hover": Hover,
+                                 "track": Track}
 
 
 def list_tasks(kind: str | None = None) -> list[str]:
@@ -31,7 +33,7 @@ def make_task(name: str, robot: RobotDescription, options: Mapping[str, Any] | N
     """The task ``name`` for ``robot``.
 
     Args:
-        name: "reach" or "visual-reach" (arms), "hover" or "track" (drones).
+        name: "reach", "visual-reach" or "excite" (arms), "hover" or "track" (drones).
         robot: The robot description.
         options: What to change of the task's ``defaults``.
 

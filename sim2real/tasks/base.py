@@ -25,7 +25,8 @@ class Task(abc.ABC):
     """One task of one robot; it keeps no state but the robot and the options, so any number of robots share it.
 
     Attributes:
-        name: "reach", "visual-reach", "hover" or "track".
+        name: "reach", "visual-reach", "excite", "hover" or "track".
+        own_goals: What a deployment pursues where it is given no goals, () where it waits for some.
         sees: Labels of an encoder's prediction that goals can be made of, () where no camera is looked at.
         robot: The robot description.
         options: The resolved options, plain data.
@@ -40,6 +41,7 @@ class Task(abc.ABC):
     name = ""
     kind = ""
     sees: tuple[str, ...] = ()
+    own_goals: tuple[tuple[float, ...], ...] = ()
     defaults: Mapping[str, Any] = {}
     tolerance = 0.0
     settle_seconds = 0.0

@@ -5,11 +5,15 @@ The same terms in training and in deployment, built by the same ``ObservationBui
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from sim2real import rotations
-from sim2real.robots import RobotDescription
 from sim2real.tasks.observations import Context, Term
+
+if TYPE_CHECKING:
+    from sim2real.robots import RobotDescription
 
 
 def dynamics_terms(robot: RobotDescription) -> tuple[Term, ...]:

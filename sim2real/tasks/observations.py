@@ -118,8 +118,16 @@ class ObservationBuilder:
             self.now[ids, columns] = np.tile(values[:, fresh], term.history)
         return self.now[ids]
 
-    def build(self, context: Context) -> np.ndarray:
-        """The observation of ``context`` (all robots), shape (num_robots, size), float32; histories move on."""
+    def build(self, context: Context, fresh: np.ndarray | None = None) -> np.ndarray:
+        """The observation of ``context`` (all robots), shape (num_robots, size), float32; histories move on, and those
+        of the robots in the mask ``fresh`` (num_robots,) begin anew."""
+        observation = self._move_on(context)
+        if fresh is not None and fresh.any():
+            ids = np.flatnonzero(fresh)
+            observation[ids] = self.reset(ids, context[ids])
+        return observation
+
+    def _move_on(self, context: Context) -> np.ndarray:
         if len(context) != self.num_robots:
             raise TaskError(f"expected the context of {self.num_robots} robots, got {len(context)}")
         values = self._values(context, slice(None))

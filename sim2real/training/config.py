@@ -65,6 +65,7 @@ _DRONE = PPOConfig(batch_size=4096, epochs=4, learning_rate=2e-3, gamma=0.97, lo
 _DEFAULTS: dict[str, tuple[int, int, PPOConfig]] = {
     "reach": (400_000, 256, PPOConfig()),
     "visual-reach": (400_000, 256, PPOConfig()),
+    "excite": (400_000, 256, PPOConfig()),
     "hover": (3_200_000, 1024, _DRONE),
     "track": (4_800_000, 1024, _DRONE),
 }

@@ -18,7 +18,7 @@ def registered():
 def test_every_task_is_there_and_registering_twice_is_silent(recwarn):
     register()
     assert not recwarn.list
-    for task in [*task_ids(), "reach", "visual-reach", "hover", "track"]:
+    for task in [*task_ids(), "reach", "visual-reach", "excite", "hover", "track"]:
         assert gymnasium.spec(f"sim2real/{task}-v0").kwargs == {"task": task}
 
 

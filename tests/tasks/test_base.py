@@ -17,8 +17,8 @@ def test_ids():
     for needed in ("ur5e-reach", "fr3-reach", "so101-reach", "crazyflie-hover", "crazyflie-track", "x500-hover"):
         assert needed in task_ids()
     assert split_task_id("ur5e-visual-reach") == ("ur5e", "visual-reach")
-    assert list_tasks("arm") == ["reach", "visual-reach"]
-    assert list_tasks() == ["reach", "visual-reach", "hover", "track"]
+    assert list_tasks("arm") == ["reach", "visual-reach", "excite"]
+    assert list_tasks() == ["reach", "visual-reach", "excite", "hover", "track"]
 
 
 @pytest.mark.parametrize(("call", "words"), [
