@@ -16,7 +16,6 @@ is the same, its own history alone, and no recurrent network has to be trained t
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -35,7 +34,7 @@ from sim2real.identification.networks import NETWORKS
 from sim2real.identification.online import Learner, OnlineConfig, Progress, learn
 from sim2real.identification.rollouts import Collector, Student
 from sim2real.training.checkpoints import FILE as CHECKPOINT
-from sim2real.training.checkpoints import load_checkpoint
+from sim2real.training.checkpoints import load_checkpoint, read_state
 from sim2real.training.config import Resolved, TrainConfig, load_run, save_run
 from sim2real.training.export import BUNDLE, build_policy, export_run, load_actor, write_actor
 from sim2real.training.policy import Actor
@@ -153,16 +152,13 @@ def load_learner(folder: str | Path) -> tuple[Learner, dict[str, Any]]:
         raise RunFolderError(f"{folder}: method {run.config.method} has no identifier")
     if not path.is_file():
         raise RunFolderError(f"{folder} has no {FILE}; go on with: sim2real train --resume {folder}")
+    state = read_state(path, _SCHEMA, "resume the run")
+    learner = new_learner(run, online_config(state["online"]), load_actor(run, load_checkpoint(folder)))
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["schema"] != _SCHEMA:
-            raise RunFolderError(f"{path} was made by another version of sim2real; resume the run")
-        learner = new_learner(run, online_config(state["online"]), load_actor(run, load_checkpoint(folder)))
         learner.identifier.load_state_dict(state["identifier"])
         learner.student.load_state_dict(state["student"])
-    except (OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, pickle.UnpicklingError) as error:
-        raise RunFolderError(f"{path} cannot be read ({type(error).__name__}); it is damaged, resume the run"
-                             ) from error
+    except (RuntimeError, KeyError) as error:
+        raise RunFolderError(f"{path} does not fit the run's configuration; resume the run") from error
     return learner, state
 
 

@@ -48,12 +48,17 @@ def load_checkpoint(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / FILE
     if not path.is_file():
         raise RunFolderError(f"{folder} has no {FILE}; train until the first one is written, or start anew")
+    return read_state(path, _SCHEMA, "start anew")
+
+
+def read_state(path: Path, schema: int, remedy: str) -> dict[str, Any]:
+    """What ``torch.save`` wrote of tensors and plain data; raises RunFolderError, which ends with the ``remedy``."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        raise RunFolderError(f"{path} cannot be read ({type(error).__name__}); it is damaged, start anew") from error
-    if not isinstance(state, dict) or state.get("schema") != _SCHEMA:
-        raise RunFolderError(f"{path} was made by another version of sim2real; start anew")
+    except (OSError, RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError) as error:
+        raise RunFolderError(f"{path} cannot be read ({type(error).__name__}); it is damaged, {remedy}") from error
+    if not isinstance(state, dict) or state.get("schema") != schema:
+        raise RunFolderError(f"{path} was made by another version of sim2real; {remedy}")
     return state
 
 
