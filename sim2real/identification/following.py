@@ -113,11 +113,13 @@ def time_to_follow(estimates: Estimates, parameter: int, change_at: float, step:
         change_at: When, in [s].
         step: By how much, in unit coordinates.
         share: Of the step. The final value is the mean of the last quarter of what follows the change; inf where the
-            estimate has not settled before that quarter begins.
+            estimate has not settled before that quarter begins, or has not followed half of the step by then.
     """
     after = estimates.time >= change_at - 1e-9
     time, mean = estimates.time[after], estimates.mean[after, :, parameter]
     last = len(time) - max(1, len(time) // 4)
-    away = np.abs(mean - mean[last:].mean(axis=0)) > share * abs(step)
+    final = mean[last:].mean(axis=0)
+    away = np.abs(mean - final) > share * abs(step)
     latest = np.where(away.any(axis=0), len(time) - np.argmax(away[::-1], axis=0), 0)  # first row from which it stays
-    return np.where(latest <= last, time[np.minimum(latest, len(time) - 1)] - change_at, np.inf)
+    followed = (final - mean[0]) / step >= 0.5
+    return np.where(followed & (latest <= last), time[np.minimum(latest, len(time) - 1)] - change_at, np.inf)

@@ -174,7 +174,7 @@ def _check(config: TrainConfig) -> None:
     ppo = config.ppo
     if config.method not in METHODS:
         raise BadInputError(unknown("method", config.method, METHODS))
-    if config.method == "plain" and config.identify:
+    if config.method == "plain" and (config.identify or config.online):
         raise BadInputError("identify: the method plain identifies nothing; choose up-osi, rma, recurrent or oracle")
     for name, value, low in (("steps", config.steps, 1), ("num_envs", config.num_envs, 1), ("seed", config.seed, 0),
                              ("batch_size", ppo.batch_size, 2), ("horizon", ppo.horizon, 1)):

@@ -32,8 +32,10 @@ def test_intervals_of_90_percent_are_1645_deviations_wide():
 
 @pytest.mark.parametrize(("after", "expected"), [
     ([0.0, 0.5, 0.95, 1.0, 1.0, 1.0, 1.0, 1.0], 0.2),  # within a tenth of the step from 0.2 s on
-    ([1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0], 0.3),  # it has to stay there
-    ([1.0] * 8, 0.0),
+    ([0.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0], 0.3),  # it has to stay there
+    ([0.0] + [1.0] * 7, 0.1),
+    ([1.0] * 8, np.inf),  # it was there before: that is not following
+    ([0.0] + [-1.0] * 7, np.inf),  # the wrong way
     ([0.0] * 6 + [2.0, 0.0], np.inf),  # it never comes to rest
 ])
 def test_time_to_follow(after, expected):

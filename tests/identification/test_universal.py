@@ -104,7 +104,7 @@ def test_resume_goes_on_with_the_identifier(runs, tmp_path):
 ])
 def test_bad_input_is_named_before_any_work(tmp_path, changes, words):
     with pytest.raises(BadInputError, match=words):
-        train_method(tiny(tmp_path / "run", changes.pop("method", "up-osi"), **changes))
+        train_method(tiny(tmp_path / "run", **{"method": "up-osi", **changes}))
     assert not (tmp_path / "run").exists()
 
 
