@@ -79,6 +79,8 @@ def trained(case: Case, method: str, seed: int, runs: Path) -> Path:
     if (folder / ("policy.s2r" if method != "oracle" else "checkpoint.pt")).is_file():
         return folder
     with progress_bar(f"train {folder.name}", 1.0) as update:
+        if (folder / "config.yaml").is_file():  # stopped before its end
+            return train_method(TrainConfig(""), update, resume=folder).run
         if method in ("up-osi", "recurrent"):
             return from_oracle(trained(case, "oracle", seed, runs), method, folder, update)
         config = TrainConfig(case.task, options=case.options, seed=seed, steps=case.steps, randomization=case.plan,
