@@ -115,6 +115,7 @@ def test_settings_of_the_identifier():
     assert issubclass(ParameterError, BadInputError)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("damage", [b"", b"\x80garbage"])
 def test_a_damaged_identifier_is_named(runs, tmp_path, damage):
     path = runs["recurrent"].run / "identifier.pt"
