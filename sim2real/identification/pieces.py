@@ -10,7 +10,7 @@ import numpy as np
 
 from sim2real import rotations
 from sim2real.errors import BadInputError
-from sim2real.identification.replay import Pieces, step_of
+from sim2real.identification.replay import LONGEST_CYCLE, Pieces, step_of
 from sim2real.recordings.preparation import Stretch, on_period, white_noise
 from sim2real.robots import RobotDescription
 from sim2real.types import RobotState
@@ -82,7 +82,8 @@ def cut(stretches: Sequence[Stretch], robot: RobotDescription, horizon: float, w
             if start is None:
                 continue
             starts.append(start)
-            commands.append(fine[np.clip(np.arange(first * per_row - past, (first + rows) * per_row), 0, len(fine) - 1)])
+            span = np.arange(first * per_row - past, (first + rows) * per_row)
+            commands.append(fine[np.clip(span, 0, len(fine) - 1)])
             state = np.full((rows, stretch.state.shape[1]), np.nan)
             there = stretch.state[first:first + rows]
             state[:len(there)] = there
@@ -96,7 +97,7 @@ def cut(stretches: Sequence[Stretch], robot: RobotDescription, horizon: float, w
     state = RobotState.zeros(len(starts), robot.num_joints)
     for k, start in enumerate(starts):
         state[k:k + 1] = start
-    return Cut(Pieces(np.stack(commands), state, past, step), per_row, period, np.stack(measured), ahead, every,
+    return Cut(Pieces(np.stack(commands), state, past, step, min(period, LONGEST_CYCLE)), per_row, period, np.stack(measured), ahead, every,
                _noise(stretches), names, np.array(recording), np.array(begin))
 
 

@@ -101,6 +101,24 @@ class Problem:
         out[:, self.columns] = values
         return out
 
+    def part(self, pieces: np.ndarray) -> Problem:
+        """The same problem on some of the pieces (indices): a cheaper look."""
+        cut = self.cut
+        fewer = replace(cut, pieces=replace(cut.pieces, command=cut.pieces.command[pieces],
+                                            start=cut.pieces.start[pieces]), measured=cut.measured[pieces],
+                        recording=cut.recording[pieces], begin=cut.begin[pieces])
+        return self._with(fewer)
+
+    def finer(self, factor: int) -> Problem:
+        """The same problem in integration steps that are ``factor`` times shorter."""
+        pieces = self.cut.pieces
+        fine = replace(pieces, command=np.repeat(pieces.command, factor, axis=1), past=factor * pieces.past,
+                       step=pieces.step / factor)
+        return self._with(replace(self.cut, pieces=fine, per_row=factor * self.cut.per_row))
+
+    def _with(self, cut: Cut) -> Problem:
+        return Problem(self.robot, self.names, cut, engine=self.engine, threads=self.threads, fixed=self.fixed)
+
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Values (..., K) as shares of the bounds, 0 at ``low`` and 1 at ``high``; by ratios where ``log``."""
         low, span, known = self._scale()

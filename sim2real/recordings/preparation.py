@@ -15,8 +15,8 @@ from sim2real import rotations
 from sim2real.errors import BadInputError
 from sim2real.recordings.flaws import LEAST_SECONDS
 from sim2real.recordings.layout import command_channels, needed_channels, state_channels
-from sim2real.recordings.recording import Recording
 from sim2real.recordings.plausible_units import check_units
+from sim2real.recordings.recording import Recording
 from sim2real.robots import RobotDescription
 
 _GAP = 5.0  # median steps without a row that end a stretch
@@ -61,8 +61,8 @@ def prepare(recording: Recording, robot: RobotDescription) -> tuple[list[Stretch
     recording = _with_quaternion(recording)
     missing = [name for name in needed_channels(robot) if name not in recording.channels]
     if missing:
-        raise BadInputError(f"{recording.name}: expected channels {', '.join(missing)}, the log has "
-                            f"{', '.join(recording.channels) or 'none'}; name its columns by a channel map (--channels)")
+        raise BadInputError(f"{recording.name}: expected channels {', '.join(missing)}; the log has "
+                            f"{', '.join(recording.channels) or 'none'}; name its columns by a map (--channels)")
     check_units(recording, robot)
     notes: list[str] = []
     period = _period(recording)
@@ -182,7 +182,8 @@ def _check_length(recording: Recording, stretches: list[Stretch], notes: list[st
     total = sum(stretch.duration for stretch in stretches)
     if total < LEAST_SECONDS:
         why = f" ({'; '.join(notes)})" if notes else ""
-        raise BadInputError(f"{recording.name}: {total:.2f} s can be used{why}; at least {LEAST_SECONDS:g} s are needed")
+        raise BadInputError(f"{recording.name}: {total:.2f} s can be used{why}; at least {LEAST_SECONDS:g} s are "
+                            "needed")
 
 
 def _check_motion(recording: Recording, stretches: list[Stretch], robot: RobotDescription) -> None:
