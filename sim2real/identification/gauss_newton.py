@@ -1,7 +1,7 @@
 """Maximum a posteriori by damped Gauss-Newton steps: all columns of the Jacobian in one batch, and all trial steps too.
 
-Levenberg (1944) and Marquardt (1963) with the weights of an iteratively reweighted robust loss. Where the surface is
-rough, the search begins from the best of a spread of candidates on a few pieces of the recordings.
+Levenberg (1944) and Marquardt (1963) with the weights of an iteratively reweighted robust loss. It begins from nominal
+on a few pieces of the recordings; where the fit there is poor, also from the best of a spread of candidates.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim2real.identification.likelihood import PRIOR_PRECISION, Fit, fit_noise, loss
+from sim2real.errors import SimulationError
 from sim2real.identification.problem import Problem
+from sim2real.identification.robust_fit import PRIOR_PRECISION, Fit, fit_noise, loss
 from sim2real.identification.spread import spread_points
 
-DIFFERENCE = 0.01  # of the range of a parameter
-_DAMPINGS = np.array([0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0])  # over the diagonal of the information matrix
-_SETTLED = 0.1  # standard deviations: a step that is smaller is the last
+DIFFERENCE = 1e-3  # of the range of a parameter
+_DAMPINGS = np.array([0.0, 1e-2, 1.0, 30.0])  # over the diagonal of the information matrix
+_NEAR, _SETTLED = 1.0, 0.1  # standard deviations: a step that is smaller is the last, before and in the corrections
 _LONGEST = 0.4  # of the range of a parameter in one step
 _CANDIDATES, _FEW_PIECES = 64, 4
-_EARLY, _LATE = 10, 12  # iterations on few pieces, and on all
+_MOST = 15  # iterations
 _REFINEMENTS = 6
+_POOR = 10.0  # times the sensors' noise: a fit as poor as this may be a wrong valley
 
 
 @dataclass(frozen=True)
@@ -49,20 +51,33 @@ def gauss_newton(problem: Problem, progress: Callable[[float, str], None], *, se
     """The shares (K,) of the most likely parameters."""
     count = len(problem.cut.pieces)
     few = problem.part(np.unique(np.linspace(0, count - 1, min(_FEW_PIECES, count)).round().astype(int)))
-    candidates = spread_points(_CANDIDATES, len(problem.names), seed)
-    candidates[0] = np.clip(problem.to_unit(problem.nominal), 0.0, 1.0)
-    losses = loss(few, few.predict(few.from_unit(candidates)), candidates)
-    progress(0.1, "candidates")
-    best = candidates[int(np.argmin(losses))]
-    shares = _descend(few, best, _EARLY, lambda done: progress(0.1 + 0.2 * done, "coarse"))
+    shares, least = _descend(few, np.clip(problem.to_unit(problem.nominal), 0.0, 1.0), lambda done: progress(
+        0.2 * done, "a few pieces"))
+    if _is_poor(few, shares):
+        candidates = spread_points(_CANDIDATES, len(problem.names), seed)
+        losses = loss(few, few.predict(few.from_unit(candidates)), candidates)
+        other, value = _descend(few, candidates[int(np.argmin(losses))], lambda done: progress(
+            0.2 + 0.2 * done, "other candidates"))
+        shares = other if value < least else shares
     few.close()
-    return _descend(problem, shares, _LATE, lambda done: progress(0.3 + 0.6 * done, "fine"))
+    return _descend(problem, shares, lambda done: progress(0.4 + 0.4 * done, "all pieces"))[0]
 
 
-def _descend(problem: Problem, shares: np.ndarray, iterations: int, progress: Callable[[float], None]) -> np.ndarray:
+def _is_poor(problem: Problem, shares: np.ndarray) -> bool:
+    fit = fit_noise(problem, problem.predict(problem.from_unit(shares))[0])
+    noise = np.bincount(problem.labels.channel, problem.sigma) / np.maximum(np.bincount(problem.labels.channel), 1)
+    known = noise > 0.0
+    return bool(np.median(fit.scale[:len(noise)][known] / noise[known]) > _POOR)
+
+
+def _descend(problem: Problem, shares: np.ndarray, progress: Callable[[float], None]) -> tuple[np.ndarray, float]:
+    """Where Gauss-Newton steps lead from ``shares`` (K,), and the loss there."""
     predicted = problem.predict(problem.from_unit(shares))[0]
+    if not np.isfinite(predicted).all():
+        raise SimulationError("the simulation goes unstable at the start of the search; try --method cma, or check the "
+                              "robot's description against the log")
     best = float(loss(problem, predicted[None], shares[None])[0])
-    for k in range(iterations):
+    for k in range(_MOST):
         about = linearize(problem, shares, predicted)
         trials = _trials(about)
         predictions = problem.predict(problem.from_unit(trials))
@@ -75,10 +90,10 @@ def _descend(problem: Problem, shares: np.ndarray, iterations: int, progress: Ca
         length = float(np.sqrt(change @ about.information @ change))
         gained, best = best - float(losses[choice]), float(losses[choice])
         shares, predicted = trials[choice], predictions[choice]
-        progress((k + 1) / iterations)
-        if length < _SETTLED or gained < 1e-3:
+        progress((k + 1) / _MOST)
+        if length < _NEAR or gained < 1e-3:
             break
-    return shares
+    return shares, best
 
 
 def refine(problem: Problem, about: Linear, fine: Problem) -> Linear:
@@ -103,23 +118,14 @@ def about_point(problem: Problem, shares: np.ndarray, predicted: np.ndarray, jac
     return Linear(shares, predicted, jacobian, fit, information, gradient)
 
 
-def linearize(problem: Problem, shares: np.ndarray, predicted: np.ndarray | None = None, *,
-              central: bool = False) -> Linear:
-    """The Jacobian by finite differences, one batch for all columns; towards the middle, or to both sides."""
+def linearize(problem: Problem, shares: np.ndarray, predicted: np.ndarray | None = None) -> Linear:
+    """Residuals and their Jacobian, by differences towards the middle of the range; one batch for all columns."""
     width = DIFFERENCE * np.where(shares > 0.5, -1.0, 1.0)
-    moved = shares + np.diag(width)
-    points = np.vstack([moved, shares - np.diag(width), shares]) if central else moved
-    if predicted is None and not central:
-        points = np.vstack([points, shares])
-    low, high = _reachable(problem)
-    points = np.clip(points, low, high)
-    predictions = problem.predict(problem.from_unit(points))
-    predicted = predictions[-1] if predicted is None else predicted
-    count = len(shares)
-    behind = predictions[count:2 * count] if central else np.broadcast_to(predicted, predictions[:count].shape)
-    start = np.diagonal(points[count:2 * count]) if central else shares
-    jacobian = ((predictions[:count] - behind) / (np.diagonal(points[:count]) - start)[:, None]).T
-    jacobian[~np.isfinite(jacobian)] = 0.0  # a column that cannot be had moves nothing
+    points = np.vstack([shares, shares + np.diag(width)])
+    predictions = problem.predict(problem.from_unit(points if predicted is None else points[1:]))
+    predicted, moved = (predictions[0], predictions[1:]) if predicted is None else (predicted, predictions)
+    jacobian = (moved - predicted).T / width
+    jacobian[:, ~np.isfinite(jacobian).all(axis=0)] = 0.0  # a column that cannot be had tells nothing
     return about_point(problem, shares, predicted, jacobian)
 
 
@@ -143,11 +149,3 @@ def _bounded_step(about: Linear, matrix: np.ndarray) -> np.ndarray:
             break
         free &= ~leaves
     return step
-
-
-def _reachable(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of what is physically possible: differences may be taken a little outside the range."""
-    chosen = [problem.space.parameters[column] for column in problem.columns]
-    low = problem.to_unit(np.array([p.physical_low for p in chosen]))
-    high = problem.to_unit(np.array([p.physical_high for p in chosen]))
-    return np.minimum(low, 0.0), np.maximum(high, 1.0)

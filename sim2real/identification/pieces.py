@@ -37,6 +37,7 @@ class Cut:
         recordings: Names.
         recording: Index into ``recordings``, (S,).
         begin: Start in [s] of the recording's time, (S,).
+        stretches: What was cut.
     """
 
     pieces: Pieces
@@ -49,6 +50,7 @@ class Cut:
     recordings: tuple[str, ...]
     recording: np.ndarray
     begin: np.ndarray
+    stretches: tuple[Stretch, ...]
 
 
 def cut(stretches: Sequence[Stretch], robot: RobotDescription, horizon: float, warm_up: float, *,
@@ -97,8 +99,9 @@ def cut(stretches: Sequence[Stretch], robot: RobotDescription, horizon: float, w
     state = RobotState.zeros(len(starts), robot.num_joints)
     for k, start in enumerate(starts):
         state[k:k + 1] = start
-    return Cut(Pieces(np.stack(commands), state, past, step, min(period, LONGEST_CYCLE)), per_row, period, np.stack(measured), ahead, every,
-               _noise(stretches), names, np.array(recording), np.array(begin))
+    pieces = Pieces(np.stack(commands), state, past, step, min(period, LONGEST_CYCLE))
+    return Cut(pieces, per_row, period, np.stack(measured), ahead, every, _noise(stretches), names,
+               np.array(recording), np.array(begin), tuple(stretches))
 
 
 def _noise(stretches: Sequence[Stretch]) -> np.ndarray:

@@ -20,7 +20,7 @@ from sim2real.identification.pieces import Cut, cut
 from sim2real.identification.replay import Replay
 from sim2real.parameters import ParameterSpace
 from sim2real.recordings.layout import state_channels
-from sim2real.recordings.preparation import Stretch, prepare
+from sim2real.recordings.preparation import prepare, split
 from sim2real.recordings.recording import Recording
 from sim2real.robots import RobotDescription
 
@@ -207,15 +207,3 @@ def make_problem(recordings: Iterable[Recording], robot: RobotDescription, names
     judge = Problem(robot, chosen, cut(judging, robot, horizon, warm_up), **options) if judging else None
     return problem, judge, notes
 
-
-def split(stretches: Sequence[Stretch], held_out: float) -> tuple[list[Stretch], list[Stretch]]:
-    """The beginning of each stretch, and its end, which has a share ``held_out`` of the rows."""
-    if held_out == 0.0:
-        return list(stretches), []
-    first, last = [], []
-    for stretch in stretches:
-        at = round((1.0 - held_out) * len(stretch))
-        first.append(replace(stretch, command=stretch.command[:at], state=stretch.state[:at]))
-        last.append(replace(stretch, begin=stretch.begin + at * stretch.period, command=stretch.command[at:],
-                            state=stretch.state[at:]))
-    return first, last

@@ -3,7 +3,7 @@
 With J the Jacobian, W the weights and r the residuals, an estimate's error is H^-1 J^T W r with H = J^T W J + prior.
 Its covariance is the sandwich H^-1 (M + prior) H^-1 (Huber 1967; White 1980). In M the weighted residuals of a channel
 are taken as stationary with the autocovariance that they show, tapered (Bartlett 1950; Newey & West 1987): with white
-residuals M is J^T W J and nothing changes, with slow ones intervals grow as much as there are fewer independent samples.
+residuals M is J^T W J and nothing changes, with slow ones intervals grow as there are fewer independent samples.
 What no recording tells keeps the prior's variance.
 """
 
@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 
 from sim2real.identification.gauss_newton import Linear
-from sim2real.identification.likelihood import PRIOR_PRECISION
 from sim2real.identification.problem import Problem
+from sim2real.identification.robust_fit import PRIOR_PRECISION
 
 MEMORY = 1.0  # [s] beyond which residuals count as independent
 
@@ -23,6 +23,11 @@ def covariance(problem: Problem, about: Linear) -> np.ndarray:
     inverse = np.linalg.inv(about.information)
     meat = scores(problem, about) + PRIOR_PRECISION * np.eye(len(about.shares))
     return inverse @ meat @ inverse
+
+
+def standard_deviation_of_prior() -> float:
+    """Of a share u before anything is measured."""
+    return PRIOR_PRECISION ** -0.5
 
 
 def scores(problem: Problem, about: Linear) -> np.ndarray:
@@ -63,7 +68,7 @@ def _places(problem: Problem, rows: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _with_autocovariance(series: np.ndarray, there: np.ndarray, slopes: np.ndarray, lags: int) -> np.ndarray:
-    """Sum over lags l of (1 - l / L) c(l) sum_t J_t J_{t+l}^T with c the autocovariance of ``series``, by transforms."""
+    """Sum over lags l of (1 - l / L) c(l) sum_t J_t J_{t+l}^T, c the autocovariance of ``series``; by transforms."""
     size = 2 * len(series)
     power = np.abs(np.fft.rfft(series, size)) ** 2
     pairs = np.abs(np.fft.rfft(there, size)) ** 2

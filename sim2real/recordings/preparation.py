@@ -7,7 +7,8 @@ interpolated where rows came unevenly, and that is said too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -164,6 +165,19 @@ def _without_spikes(stretch: Stretch, names: tuple[str, ...], notes: list[str]) 
         notes.append(f"{int(spikes[:, column].sum())} spikes of {names[column]} were left out")
     state[spikes] = np.nan
     return Stretch(stretch.recording, stretch.begin, stretch.period, stretch.command, state)
+
+
+def split(stretches: Sequence[Stretch], held_out: float) -> tuple[list[Stretch], list[Stretch]]:
+    """The beginning of each stretch, and its end, which has a share ``held_out`` of the rows."""
+    if held_out == 0.0:
+        return list(stretches), []
+    first, last = [], []
+    for stretch in stretches:
+        at = round((1.0 - held_out) * len(stretch))
+        first.append(replace(stretch, command=stretch.command[:at], state=stretch.state[:at]))
+        last.append(replace(stretch, begin=stretch.begin + at * stretch.period, command=stretch.command[at:],
+                            state=stretch.state[at:]))
+    return first, last
 
 
 def white_noise(values: np.ndarray) -> np.ndarray:
