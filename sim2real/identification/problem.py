@@ -143,11 +143,11 @@ class Problem:
 
     def _measure(self) -> None:
         cut = self.cut
-        means = _block_means(cut.measured[:, cut.warm_up:], cut.every)
+        means = _block_means(cut.measured[:, cut.warm_up + 1:], cut.every)
         self._kept = np.isfinite(means)
         self.measured = means[self._kept]
         piece, block, channel = np.nonzero(self._kept)
-        lead = (cut.warm_up + cut.every * (block + 0.5) - 0.5) * cut.period
+        lead = (cut.warm_up + cut.every * (block + 0.5) + 0.5) * cut.period
         self.labels = Labels(cut.recording[piece], piece, cut.begin[piece] + lead, channel, lead)
         # the mean of as many rows has less noise than one
         self.sigma = cut.sigma[channel] / np.sqrt(cut.every)
@@ -156,7 +156,7 @@ class Problem:
 
     def _compared(self, states: np.ndarray) -> np.ndarray:
         """Predicted states (n, S, T + 1, D) of every step as measurements (n, N)."""
-        rows = states[:, :, ::self.cut.per_row][:, :, self.cut.warm_up:]
+        rows = states[:, :, ::self.cut.per_row][:, :, self.cut.warm_up + 1:]
         n, count = rows.shape[:2]
         means = _block_means(rows.reshape(n * count, *rows.shape[2:]), self.cut.every)
         return means.reshape(n, count, *means.shape[1:])[:, self._kept]

@@ -36,6 +36,7 @@ class Stretch:
         period: Between rows in [s].
         command: What was sent, in the order of ``command_channels``, (n, C).
         state: What was measured, in the order of ``state_channels``, (n, D); NaN where the log has none.
+        earlier: What was sent before the first row, (m, C), as far as it is known.
     """
 
     recording: str
@@ -43,6 +44,7 @@ class Stretch:
     period: float
     command: np.ndarray
     state: np.ndarray
+    earlier: np.ndarray
 
     def __len__(self) -> int:
         return len(self.command)
@@ -127,7 +129,7 @@ def _stretch(recording: Recording, values: np.ndarray, rows: np.ndarray, period:
         notes.append(f"rows from {time[0]:.2f} s to {time[-1]:.2f} s came unevenly and were brought to steps of "
                      f"{1e3 * period:.3g} ms")
         command, state = _resampled(time, command, state, grid)
-    return Stretch(recording.name, float(time[0]), period, command, state)
+    return Stretch(recording.name, float(time[0]), period, command, state, command[:0])
 
 
 def on_period(stretch: Stretch, period: float) -> Stretch:
@@ -136,7 +138,10 @@ def on_period(stretch: Stretch, period: float) -> Stretch:
         return stretch
     time = stretch.period * np.arange(len(stretch))
     command, state = _resampled(time, stretch.command, stretch.state, _grid(time, period))
-    return Stretch(stretch.recording, stretch.begin, period, command, state)
+    before = stretch.period * np.arange(len(stretch.earlier))
+    grid = _grid(before, period) if len(before) else before
+    earlier, _ = _resampled(before, stretch.earlier, stretch.earlier, grid)
+    return replace(stretch, period=period, command=command, state=state, earlier=earlier)
 
 
 def _grid(time: np.ndarray, period: float) -> np.ndarray:
@@ -164,7 +169,7 @@ def _without_spikes(stretch: Stretch, names: tuple[str, ...], notes: list[str]) 
     for column in np.flatnonzero(spikes.any(axis=0)):
         notes.append(f"{int(spikes[:, column].sum())} spikes of {names[column]} were left out")
     state[spikes] = np.nan
-    return Stretch(stretch.recording, stretch.begin, stretch.period, stretch.command, state)
+    return replace(stretch, state=state)
 
 
 def split(stretches: Sequence[Stretch], held_out: float) -> tuple[list[Stretch], list[Stretch]]:
@@ -176,7 +181,7 @@ def split(stretches: Sequence[Stretch], held_out: float) -> tuple[list[Stretch],
         at = round((1.0 - held_out) * len(stretch))
         first.append(replace(stretch, command=stretch.command[:at], state=stretch.state[:at]))
         last.append(replace(stretch, begin=stretch.begin + at * stretch.period, command=stretch.command[at:],
-                            state=stretch.state[at:]))
+                            state=stretch.state[at:], earlier=stretch.command[:at]))
     return first, last
 
 
