@@ -15,6 +15,7 @@ from sim2real.errors import SimulationError
 from sim2real.identification.problem import Problem
 from sim2real.identification.robust_fit import PRIOR_PRECISION, Fit, fit_noise, loss
 from sim2real.identification.spread import spread_points
+from sim2real.identification.starts import start_columns, without_starts
 
 DIFFERENCE = 1e-3  # of the range of a parameter
 _DAMPINGS = np.array([0.0, 1e-2, 1.0, 30.0])  # over the diagonal of the information matrix
@@ -97,25 +98,35 @@ def _descend(problem: Problem, shares: np.ndarray, progress: Callable[[float], N
 
 
 def refine(problem: Problem, about: Linear, fine: Problem) -> Linear:
-    """The same point for a finer problem, by the coarse one's Jacobian (defect correction, Stetter 1978).
+    """The optimum of a finer problem by the coarse one's Jacobian (defect correction, Stetter 1978).
 
-    What a shorter integration step changes is in the residuals, of one candidate; it hardly changes the Jacobian.
+    What a shorter integration step changes is in the residuals, of one candidate; it hardly changes the Jacobian. Here
+    a drone's measured starts are also integrated out.
     """
+    starts = start_columns(problem, about.shares) if problem.robot.kind == "drone" else None
+    jacobian = about.jacobian
     for _ in range(_REFINEMENTS):
-        about = about_point(problem, about.shares, fine.predict(fine.from_unit(about.shares))[0], about.jacobian)
+        predicted = fine.predict(fine.from_unit(about.shares))[0]
+        about = about_point(problem, about.shares, predicted, jacobian, starts)
         step = np.clip(about.shares + _bounded_step(about, about.information), 0.0, 1.0) - about.shares
         if float(np.sqrt(step @ about.information @ step)) < _SETTLED:
             break
-        about = about_point(problem, about.shares + step, about.predicted + about.jacobian @ step, about.jacobian)
+        about = about_point(problem, about.shares + step, predicted + jacobian @ step, jacobian, starts)
     return about
 
 
-def about_point(problem: Problem, shares: np.ndarray, predicted: np.ndarray, jacobian: np.ndarray) -> Linear:
-    """Residuals, weights and normal equations at a point."""
-    fit = fit_noise(problem, predicted)
-    information = jacobian.T @ (fit.precision[:, None] * jacobian) + PRIOR_PRECISION * np.eye(len(shares))
-    gradient = jacobian.T @ (fit.precision * fit.residual) - PRIOR_PRECISION * (shares - 0.5)
-    return Linear(shares, predicted, jacobian, fit, information, gradient)
+def about_point(problem: Problem, shares: np.ndarray, predicted: np.ndarray, jacobian: np.ndarray,
+                starts: np.ndarray | None = None) -> Linear:
+    """Residuals, weights and normal equations at a point; with ``starts`` less what errors of starts explain."""
+    fit, own = fit_noise(problem, predicted), jacobian
+    if starts is not None:
+        for _ in range(2):  # weights need the residuals without the starts, and these need the weights
+            rest = without_starts(problem, starts, fit.precision, (problem.measured - predicted)[:, None])[:, 0]
+            fit = fit_noise(problem, problem.measured - rest)
+        own = without_starts(problem, starts, fit.precision, jacobian)
+    information = own.T @ (fit.precision[:, None] * jacobian) + PRIOR_PRECISION * np.eye(len(shares))
+    gradient = own.T @ (fit.precision * (problem.measured - predicted)) - PRIOR_PRECISION * (shares - 0.5)
+    return Linear(shares, predicted, own, fit, information, gradient)
 
 
 def linearize(problem: Problem, shares: np.ndarray, predicted: np.ndarray | None = None) -> Linear:

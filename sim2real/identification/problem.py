@@ -107,16 +107,17 @@ class Problem:
         fewer = replace(cut, pieces=replace(cut.pieces, command=cut.pieces.command[pieces],
                                             start=cut.pieces.start[pieces]), measured=cut.measured[pieces],
                         recording=cut.recording[pieces], begin=cut.begin[pieces])
-        return self._with(fewer)
+        return self.on(fewer)
 
     def finer(self, factor: int) -> Problem:
         """The same problem in integration steps that are ``factor`` times shorter."""
         pieces = self.cut.pieces
         fine = replace(pieces, command=np.repeat(pieces.command, factor, axis=1), past=factor * pieces.past,
                        step=pieces.step / factor)
-        return self._with(replace(self.cut, pieces=fine, per_row=factor * self.cut.per_row))
+        return self.on(replace(self.cut, pieces=fine, per_row=factor * self.cut.per_row))
 
-    def _with(self, cut: Cut) -> Problem:
+    def on(self, cut: Cut) -> Problem:
+        """The same question to other pieces."""
         return Problem(self.robot, self.names, cut, engine=self.engine, threads=self.threads, fixed=self.fixed)
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
