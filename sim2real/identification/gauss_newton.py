@@ -108,7 +108,7 @@ def refine(problem: Problem, about: Linear, fine: Problem) -> Linear:
     for _ in range(_REFINEMENTS):
         predicted = fine.predict(fine.from_unit(about.shares))[0]
         about = about_point(problem, about.shares, predicted, jacobian, starts)
-        step = np.clip(about.shares + _bounded_step(about, about.information), 0.0, 1.0) - about.shares
+        step = np.clip(about.shares + bounded_step(about, about.information), 0.0, 1.0) - about.shares
         if float(np.sqrt(step @ about.information @ step)) < _SETTLED:
             break
         about = about_point(problem, about.shares + step, predicted + jacobian @ step, jacobian, starts)
@@ -143,12 +143,12 @@ def linearize(problem: Problem, shares: np.ndarray, predicted: np.ndarray | None
 def _trials(about: Linear) -> np.ndarray:
     """Steps of every damping, kept inside the bounds, (n, K)."""
     diagonal = np.diag(np.diag(about.information))
-    steps = np.array([_bounded_step(about, about.information + damping * diagonal) for damping in _DAMPINGS])
+    steps = np.array([bounded_step(about, about.information + damping * diagonal) for damping in _DAMPINGS])
     longest = np.abs(steps).max(axis=1, keepdims=True)
     return np.clip(about.shares + steps * np.minimum(1.0, _LONGEST / np.maximum(longest, 1e-12)), 0.0, 1.0)
 
 
-def _bounded_step(about: Linear, matrix: np.ndarray) -> np.ndarray:
+def bounded_step(about: Linear, matrix: np.ndarray) -> np.ndarray:
     """The step that solves the normal equations; parameters at a bound that would leave it are held there."""
     free = np.ones(len(about.shares), bool)
     step = np.zeros(len(free))

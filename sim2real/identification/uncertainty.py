@@ -5,6 +5,10 @@ Its covariance is the sandwich H^-1 (M + prior) H^-1 (Huber 1967; White 1980). I
 are taken as stationary with the autocovariance that they show, tapered (Bartlett 1950; Newey & West 1987): with white
 residuals M is J^T W J and nothing changes, with slow ones intervals grow as there are fewer independent samples.
 What no recording tells keeps the prior's variance.
+
+Two things that residuals do not show are added. A driver takes up a command at its next cycle, so a dead time is known
+to within a cycle: uniform, cycle^2 / 12. And another engine, or a robot, integrates otherwise than we do: a tenth of
+what halving our step changed counts as one more standard deviation.
 """
 
 from __future__ import annotations
@@ -15,14 +19,22 @@ from sim2real.identification.gauss_newton import Linear
 from sim2real.identification.problem import Problem
 from sim2real.identification.robust_fit import PRIOR_PRECISION
 
+_INTEGRATION = 0.1  # chosen on twins 300 to 306: errors over standard deviations have there a mean square of 1.04
 MEMORY = 1.0  # [s] beyond which residuals count as independent
 
 
-def covariance(problem: Problem, about: Linear) -> np.ndarray:
-    """Of the shares u, (K, K)."""
+def covariance(problem: Problem, about: Linear, coarse: np.ndarray) -> np.ndarray:
+    """Of the shares u, (K, K); ``coarse`` (K,) are the most likely ones for the longer step."""
     inverse = np.linalg.inv(about.information)
     meat = scores(problem, about) + PRIOR_PRECISION * np.eye(len(about.shares))
-    return inverse @ meat @ inverse
+    return inverse @ meat @ inverse + np.diag((_INTEGRATION * (about.shares - coarse)) ** 2 + _rounding(problem))
+
+
+def _rounding(problem: Problem) -> np.ndarray:
+    """Variance of what a driver's cycle hides of each share, (K,)."""
+    delays = np.array([name == "actuator_delay" for name in problem.names])
+    width = np.where(delays, problem.high - problem.low, 1.0)
+    return np.where(delays, (problem.cut.pieces.cycle / width) ** 2 / 12.0, 0.0)
 
 
 def standard_deviation_of_prior() -> float:
