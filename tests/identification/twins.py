@@ -8,14 +8,16 @@ from sim2real.recordings.layout import command_channels, state_channels
 from sim2real.recordings.recording import Recording
 from sim2real.simulators import make_simulator
 
+DELAY = {"actuator_delay": 0.006, "sensor_delay": 0.004}  # [s] of ``record_arm``'s where nothing else is said
+
 
 def record_arm(robot, values, *, seconds=6.0, period=0.004, engine="mujoco", noise=True, seed=0):
-    """An arm under sines of different pace; dead time acts in whole rows. ``values`` by name."""
+    """An arm under sines of different pace. ``values`` by name; a dead time acts at the driver's next cycle, a row."""
     space = ParameterSpace.for_robot(robot)
-    row = space.batch(1, values)
-    delay, age = (round(float(row[0, space.column(name)]) / period) for name in ("actuator_delay", "sensor_delay"))
-    inside = row.copy()
-    for name in ("actuator_delay", "sensor_delay", *(() if noise else ("joint_position_noise", "joint_velocity_noise"))):
+    row = space.batch(1, {**DELAY, **values})
+    delay = int(np.ceil(row[0, space.column("actuator_delay")] / period - 1e-9))
+    age, inside = round(float(row[0, space.column("sensor_delay")]) / period), row.copy()
+    for name in (*DELAY, *(() if noise else ("joint_position_noise", "joint_velocity_noise"))):
         inside[:, space.column(name)] = 0.0
     time = period * np.arange(round(seconds / period))
     pace = 1.5 + 0.9 * np.arange(robot.num_joints)
@@ -35,7 +37,7 @@ def record_arm(robot, values, *, seconds=6.0, period=0.004, engine="mujoco", noi
 
 
 def record_drone(robot, values, *, seconds=12.0, period=0.01, seed=0, engine="quadrotor"):
-    """A drone that a simple pilot sends through the room by thrust and body rates."""
+    """A drone that a simple pilot sends through the room by thrust and body rates; dead times in whole rows."""
     space = ParameterSpace.for_robot(robot)
     row = space.batch(1, values)
     delay, age = (round(float(row[0, space.column(name)]) / period) for name in ("actuator_delay", "sensor_delay"))
