@@ -13,7 +13,7 @@ import numpy as np
 
 from sim2real.errors import BadInputError, unknown
 from sim2real.identification import cma_search, sysid_peer
-from sim2real.identification.gauss_newton import Linear, gauss_newton, linearize, refine
+from sim2real.identification.gauss_newton import Linear, bounded_step, gauss_newton, linearize, refine
 from sim2real.identification.problem import Problem
 from sim2real.identification.uncertainty import covariance, standard_deviation_of_prior
 
@@ -79,16 +79,18 @@ def identify(problem: Problem, method: str = "auto", *, seed: int = 0,
     shares = search(problem, progress, seed=seed)
     progress(0.9, "intervals")
     about = linearize(problem, shares)
+    coarse = about.shares
     if method == "gauss-newton":
+        coarse = np.clip(coarse + bounded_step(about, about.information), 0.0, 1.0)
         fine = problem.finer(_FINER[problem.robot.kind])
         about = refine(problem, about, fine)
         fine.close()
-    return _judge(problem, about, method)
+    return _judge(problem, about, coarse, method)
 
 
-def _judge(problem: Problem, about: Linear, method: str) -> Estimate:
+def _judge(problem: Problem, about: Linear, coarse: np.ndarray, method: str) -> Estimate:
     """Values, intervals and what they are worth."""
-    cov = covariance(problem, about)
+    cov = covariance(problem, about, coarse)
     std, prior = np.sqrt(np.diag(cov)), standard_deviation_of_prior()
     low, high = (np.clip(about.shares + side * _NORMAL_95 * std, 0.0, 1.0) for side in (-1.0, 1.0))
     value, low, high = (problem.from_unit(shares) for shares in (about.shares, low, high))

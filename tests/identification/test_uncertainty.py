@@ -35,7 +35,7 @@ def test_white_residuals_of_a_normal_give_the_variance_of_the_t_estimator():
     slope = (FREEDOM + 1) * (FREEDOM - z**2) / (FREEDOM + z**2) ** 2
     expected = (density * (weight * z) ** 2).sum() / (density * slope).sum() ** 2 / COUNT
     assert expected * COUNT == pytest.approx(1.06, abs=0.03)  # t with 5 degrees loses little at a normal
-    assert covariance(problem, about)[0, 0] == pytest.approx(expected, rel=0.25)  # a sum of 100 noisy lags
+    assert covariance(problem, about, about.shares)[0, 0] == pytest.approx(expected, rel=0.25)  # a sum of 100 noisy lags
 
 
 def test_slow_residuals_widen_as_there_are_fewer_independent_ones():
@@ -51,9 +51,12 @@ def test_slow_residuals_widen_as_there_are_fewer_independent_ones():
 
 def test_without_information_the_prior_is_left():
     problem, about = case(np.random.default_rng(2).normal(size=COUNT), slope=0.0)
-    assert covariance(problem, about)[0, 0] == pytest.approx(1.0 / 12.0)
+    assert covariance(problem, about, about.shares)[0, 0] == pytest.approx(1.0 / 12.0)
 
 
-def test_a_dead_time_is_known_to_a_cycle():
+def test_a_dead_time_is_known_to_a_cycle_and_a_step_to_a_tenth():
     problem, about = case(np.random.default_rng(3).normal(size=COUNT), slope=1e3, names=("actuator_delay",))
-    assert covariance(problem, about)[0, 0] == pytest.approx(0.002**2 / 12.0, rel=0.05)
+    assert covariance(problem, about, about.shares)[0, 0] == pytest.approx(0.002**2 / 12.0, rel=0.05)
+    problem.names = ("payload_mass",)
+    moved = covariance(problem, about, about.shares + 0.1)[0, 0] - covariance(problem, about, about.shares)[0, 0]
+    assert moved == pytest.approx(0.01**2)

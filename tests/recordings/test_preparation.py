@@ -45,7 +45,7 @@ def planted(channel, rows, value):
     ({"velocity_of_elbow_joint": np.degrees(log().channels["velocity.elbow_joint"])}, "velocity.elbow_joint is not in "
      "rad.* degrees"),
     ({"command_of_wrist_3_joint": np.degrees(0.02 * np.sin(TIME)), "position_of_wrist_3_joint": 0.02 * np.sin(TIME),
-      "velocity_of_wrist_3_joint": None}, "command.wrist_3_joint is not in rad: it moves 57.3 times as much as position"),
+      "velocity_of_wrist_3_joint": None}, "command.wrist_3_joint is not in rad: it moves 57.3 times as much as"),
     ({f"{quantity}_of_{joint}": np.full(1000, 0.1) for joint in UR5E.joint_names for quantity in
       ("command", "position", "velocity")}, "did not move: no joint moves more than 0 rad"),
     ({"time": np.linspace(0.0, 1.0, 1000)}, "1.00 s can be used; at least 3 s"),
