@@ -22,6 +22,7 @@ _DAMPINGS = np.array([0.0, 1e-2, 1.0, 30.0])  # over the diagonal of the informa
 _NEAR, _SETTLED = 1.0, 0.1  # standard deviations: a step that is smaller is the last, before and in the corrections
 _LONGEST = 0.4  # of the range of a parameter in one step
 _CANDIDATES, _FEW_PIECES = 64, 4
+_ROUGHLY = 0.02  # of the range of a parameter: where all pieces take over
 _MOST = 15  # iterations
 _REFINEMENTS = 6
 _POOR = 10.0  # times the sensors' noise: a fit as poor as this may be a wrong valley
@@ -53,12 +54,12 @@ def gauss_newton(problem: Problem, progress: Callable[[float, str], None], *, se
     count = len(problem.cut.pieces)
     few = problem.part(np.unique(np.linspace(0, count - 1, min(_FEW_PIECES, count)).round().astype(int)))
     shares, least = _descend(few, np.clip(problem.to_unit(problem.nominal), 0.0, 1.0), lambda done: progress(
-        0.2 * done, "a few pieces"))
+        0.2 * done, "a few pieces"), _ROUGHLY)
     if _is_poor(few, shares):
         candidates = spread_points(_CANDIDATES, len(problem.names), seed)
         losses = loss(few, few.predict(few.from_unit(candidates)), candidates)
         other, value = _descend(few, candidates[int(np.argmin(losses))], lambda done: progress(
-            0.2 + 0.2 * done, "other candidates"))
+            0.2 + 0.2 * done, "other candidates"), _ROUGHLY)
         shares = other if value < least else shares
     few.close()
     return _descend(problem, shares, lambda done: progress(0.4 + 0.4 * done, "all pieces"))[0]
@@ -71,8 +72,9 @@ def _is_poor(problem: Problem, shares: np.ndarray) -> bool:
     return bool(np.median(fit.scale[:len(noise)][known] / noise[known]) > _POOR)
 
 
-def _descend(problem: Problem, shares: np.ndarray, progress: Callable[[float], None]) -> tuple[np.ndarray, float]:
-    """Where Gauss-Newton steps lead from ``shares`` (K,), and the loss there."""
+def _descend(problem: Problem, shares: np.ndarray, progress: Callable[[float], None],
+             enough: float = 0.0) -> tuple[np.ndarray, float]:
+    """Where Gauss-Newton steps lead from ``shares`` (K,), and the loss there; until no share changes by ``enough``."""
     predicted = problem.predict(problem.from_unit(shares))[0]
     if not np.isfinite(predicted).all():
         raise SimulationError("the simulation goes unstable at the start of the search; try --method cma, or check the "
@@ -92,7 +94,7 @@ def _descend(problem: Problem, shares: np.ndarray, progress: Callable[[float], N
         gained, best = best - float(losses[choice]), float(losses[choice])
         shares, predicted = trials[choice], predictions[choice]
         progress((k + 1) / _MOST)
-        if length < _NEAR or gained < 1e-3:
+        if length < _NEAR or gained < 1e-3 or np.abs(change).max() < enough:
             break
     return shares, best
 

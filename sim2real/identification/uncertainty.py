@@ -7,8 +7,8 @@ that they show, tapered (Bartlett 1950; Newey & West 1987): with slow ones inter
 samples. What no recording tells keeps the prior's variance.
 
 Two things that residuals do not show are added. A driver takes up a command at its next cycle, so a dead time is known
-to within a cycle: uniform, cycle^2 / 12. And a robot, or another engine, integrates otherwise than we do: a tenth of what
-halving our step changed counts as one more standard deviation.
+to within a cycle: uniform, cycle^2 / 12. And a robot, or another engine, integrates otherwise than we do: a tenth of
+what halving our step changed counts as one more standard deviation.
 """
 
 from __future__ import annotations

@@ -12,31 +12,43 @@ from sim2real.robots import RobotDescription
 _LONGEST = 1.0  # [s] of lag that is looked for
 _SLACK = 0.05  # [s] that a lag may be beyond what the description explains: it is no exact value
 _LEAST_CORRELATION = 0.5
+_NEAR = 10  # rows about the correlation's maximum, which where they overlap little is not the best
 
 
 def lag(given: np.ndarray, measured: np.ndarray, period: float, longest: float = _LONGEST) -> float:
     """By how much ``measured`` (n, k) follows ``given`` (n, k), in [s]; nan where they do not resemble each other.
 
-    The maximum of the cross-correlation of their rates over all columns, between rows by a parabola through the
-    maximum and its neighbours.
+    The maximum of the cross-correlation of their rates over all columns; about it, the lag at which they differ least
+    where they overlap, between rows by a parabola.
     """
     rates = [np.nan_to_num(np.diff(values, axis=0)) for values in (given, measured)]
-    rates = [rate - rate.mean(axis=0) for rate in rates]
     count, most = len(rates[0]), min(round(longest / period), len(rates[0]) // 3)
-    size = 2 * count
-    spectrum = np.conj(np.fft.rfft(rates[0], size, axis=0)) * np.fft.rfft(rates[1], size, axis=0)
-    scale = np.sqrt((rates[0] ** 2).sum(axis=0) * (rates[1] ** 2).sum(axis=0))
+    centred = [rate - rate.mean(axis=0) for rate in rates]
+    scale = np.sqrt((centred[0] ** 2).sum(axis=0) * (centred[1] ** 2).sum(axis=0))
     moving = scale > 0.0
     if not moving.any() or most < 1:
         return float("nan")
-    correlation = np.fft.irfft((spectrum[:, moving] / scale[moving]).mean(axis=1), size)
+    size = 2 * count
+    spectrum = np.conj(np.fft.rfft(centred[0], size, axis=0)) * np.fft.rfft(centred[1], size, axis=0)
     lags = np.arange(-most, most + 1)
-    around = correlation[lags]
-    peak = int(np.argmax(around))
-    if around[peak] < _LEAST_CORRELATION or peak in (0, 2 * most):
+    correlation = np.fft.irfft((spectrum[:, moving] / scale[moving]).mean(axis=1), size)[lags]
+    correlation *= count / (count - np.abs(lags))  # as many rows as overlap
+    peak = int(lags[np.argmax(correlation)])
+    if correlation.max() < _LEAST_CORRELATION or abs(peak) == most:
         return float("nan")
-    before, top, after = around[peak - 1:peak + 2]
-    return float(period * (lags[peak] + 0.5 * (before - after) / (before - 2.0 * top + after)))
+    weight = 1.0 / np.maximum((centred[0] ** 2).sum(axis=0), 1e-12)
+    near = np.arange(peak - _NEAR, peak + _NEAR + 1)
+    misfit = np.array([_difference(*rates, int(shift)) @ weight for shift in near])
+    best = int(np.clip(np.argmin(misfit), 1, len(near) - 2))
+    before, least, after = misfit[best - 1:best + 2]
+    return float(period * (near[best] + 0.5 * (before - after) / (before - 2.0 * least + after)))
+
+
+def _difference(given: np.ndarray, measured: np.ndarray, shift: int) -> np.ndarray:
+    """Mean square of measured[t + shift] - given[t] over all rows that there are, (k,)."""
+    count = len(given)
+    first, last = max(0, -shift), min(count, count - shift)
+    return ((measured[first + shift:last + shift] - given[first:last]) ** 2).mean(axis=0)
 
 
 def explained_lag(robot: RobotDescription) -> float:

@@ -35,7 +35,7 @@ def test_white_residuals_of_a_normal_give_the_variance_of_the_t_estimator():
     slope = (FREEDOM + 1) * (FREEDOM - z**2) / (FREEDOM + z**2) ** 2
     expected = (density * (weight * z) ** 2).sum() / (density * slope).sum() ** 2 / COUNT
     assert expected * COUNT == pytest.approx(1.06, abs=0.03)  # t with 5 degrees loses little at a normal
-    assert covariance(problem, about, about.shares)[0, 0] == pytest.approx(expected, rel=0.25)  # a sum of 100 noisy lags
+    assert covariance(problem, about, about.shares)[0, 0] == pytest.approx(expected, rel=0.25)  # 100 noisy lags
 
 
 def test_slow_residuals_widen_as_there_are_fewer_independent_ones():
