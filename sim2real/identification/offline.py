@@ -79,13 +79,13 @@ def identify(problem: Problem, method: str = "auto", *, seed: int = 0,
     shares = search(problem, progress, seed=seed)
     progress(0.9, "intervals")
     about = linearize(problem, shares)
-    coarse = about.shares
+    coarse, factor = np.clip(shares + bounded_step(about, about.information), 0.0, 1.0), _FINER[problem.robot.kind]
     if method == "gauss-newton":
-        coarse = np.clip(coarse + bounded_step(about, about.information), 0.0, 1.0)
-        fine = problem.finer(_FINER[problem.robot.kind])
+        fine = problem.finer(factor)
         about = refine(problem, about, fine)
         fine.close()
-    return _judge(problem, about, coarse, method)
+    compared = method == "gauss-newton" and factor > 1  # else no step was halved
+    return _judge(problem, about, coarse if compared else about.shares, method)
 
 
 def _judge(problem: Problem, about: Linear, coarse: np.ndarray, method: str) -> Estimate:
