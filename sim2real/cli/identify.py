@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "identify"
 HELP = "fit parameters to logs of a robot, and hand back narrower ranges"
+_POOR = 2.0  # times the sensors' noise
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +98,7 @@ def _as_json(problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: li
                               "nominal": problem.nominal[k], "unit": problem.space[name].unit}
                        for k, name in enumerate(estimate.names)},
         "error_before": ahead[-1].errors[0], "error_after": ahead[-1].errors[1], "seconds": seconds,
-        "unit": "rad" if problem.robot.kind == "arm" else "m", "method": estimate.method,
+        "unit": "rad" if problem.robot.kind == "arm" else "m", "method": estimate.method, "misfit": estimate.misfit,
         "errors": [{"horizon_s": each.horizon, "before": each.errors[0], "after": each.errors[1], "whole": each.whole}
                    for each in ahead],
         "trades": [{"parameters": [one, other], "correlation": value} for one, other, value in estimate.trades],
@@ -122,6 +123,9 @@ def _show(args: argparse.Namespace, problem: Problem, estimate: Estimate, ahead:
     print_table(("prediction", f"before [{unit}]>", f"after [{unit}]>"),
                 [(f"{each.horizon:.3g} s" + (whole if each.whole else " ahead"),
                   f"{scale * each.errors[0]:.3g}", f"{scale * each.errors[1]:.3g}") for each in ahead])
+    if estimate.misfit > _POOR:
+        say(f"residuals are {estimate.misfit:.1f} times the sensors' noise: the robot differs in more than what was "
+            "asked for, so values and intervals may be off; ask for more parameters (--parameters)")
     say(f"{estimate.method}, {seconds:.1f} s")
     for path in filter(None, (args.output, args.report)):
         say(f"wrote {path}")

@@ -15,6 +15,7 @@ from sim2real.errors import BadInputError, unknown
 from sim2real.identification import cma_search, sysid_peer
 from sim2real.identification.gauss_newton import Linear, bounded_step, gauss_newton, linearize, refine
 from sim2real.identification.problem import Problem
+from sim2real.identification.robust_fit import misfit
 from sim2real.identification.uncertainty import covariance, standard_deviation_of_prior
 
 METHODS = ("auto", "gauss-newton", "cma", "sysid")
@@ -39,6 +40,7 @@ class Estimate:
         at_bound: Whether the most likely value is at an end of the range, (K,).
         correlation: Of the estimate's errors, (K, K).
         trades: Pairs of names, with their correlation, of which the recordings tell a combination better than each.
+        misfit: Residuals over the sensors' noise, the median of all channels; 1 where the fit is as good as it can be.
         about: Residuals and Jacobian there.
         method: How it was found.
     """
@@ -52,6 +54,7 @@ class Estimate:
     at_bound: np.ndarray
     correlation: np.ndarray
     trades: tuple[tuple[str, str, float], ...]
+    misfit: float
     about: Linear
     method: str
 
@@ -97,7 +100,8 @@ def _judge(problem: Problem, about: Linear, coarse: np.ndarray, method: str) -> 
     correlation = cov / np.outer(std, std)
     return Estimate(problem.names, value, low, high, std, std < _NARROWER * prior,
                     (about.shares <= 1e-6) | (about.shares >= 1.0 - 1e-6), correlation,
-                    _trades(problem.names, correlation, std > _SHARP * prior), about, method)
+                    _trades(problem.names, correlation, std > _SHARP * prior), misfit(problem, about.fit), about,
+                    method)
 
 
 def _trades(names: tuple[str, ...], correlation: np.ndarray, vague: np.ndarray) -> tuple[tuple[str, str, float], ...]:
