@@ -108,6 +108,7 @@ def _as_json(problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: li
 def _show(args: argparse.Namespace, problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: list[str],
           seconds: float) -> None:
     from sim2real.cli.output import note, print_table, say
+    from sim2real.identification.offline import trading_groups
 
     for sentence in notes:
         note(sentence)
@@ -115,8 +116,8 @@ def _show(args: argparse.Namespace, problem: Problem, estimate: Estimate, ahead:
                 [(name, f"{estimate.value[k]:.4g}", f"{estimate.low[k]:.4g} to {estimate.high[k]:.4g}",
                   f"{problem.nominal[k]:.4g}", problem.space[name].unit, _verdict(estimate, k))
                  for k, name in enumerate(estimate.names)], styles={"no": "yellow", "yes, at its bound": "yellow"})
-    for one, other, value in estimate.trades:
-        say(f"{one} and {other} trade off (correlation {value:.2f}): the logs tell a combination of the two better")
+    for group in trading_groups(estimate):
+        say(f"{', '.join(group)} trade off: the logs tell a combination of them better than each")
     unit, scale = "mrad" if problem.robot.kind == "arm" else "mm", 1e3
     whole = f" (all that was {'held out' if args.held_out else 'fitted'})"
     say()

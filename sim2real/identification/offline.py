@@ -109,3 +109,12 @@ def _trades(names: tuple[str, ...], correlation: np.ndarray, vague: np.ndarray) 
     pairs = [(names[j], names[i], float(correlation[i, j])) for i in range(len(names)) for j in range(i)
              if vague[i] and vague[j] and abs(correlation[i, j]) > _TRADING]
     return tuple(sorted(pairs, key=lambda pair: -abs(pair[2])))
+
+
+def trading_groups(estimate: Estimate) -> list[list[str]]:
+    """Parameters that trade off with one another, each in one group, in the estimate's order."""
+    groups: list[set[str]] = []
+    for one, other, _ in estimate.trades:
+        touched = [group for group in groups if one in group or other in group]
+        groups = [group for group in groups if group not in touched] + [{one, other}.union(*touched)]
+    return [[name for name in estimate.names if name in group] for group in groups]
