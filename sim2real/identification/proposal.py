@@ -1,0 +1,91 @@
+"""From where particles are drawn: normal-like distributions with heavy tails inside the unit cube."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from sim2real import rng
+
+_FREEDOM = 5.0  # of Student's t: tails wide enough that no weight explodes
+_TRIES = 4096  # draws that tell how much of a proposal lies inside the cube
+_PRIOR_PRECISION = 12.0  # of a uniform number, 1 / variance
+
+
+@dataclass(frozen=True)
+class Cube:
+    """Uniform in the unit cube: the prior."""
+
+    size: int
+
+    def draw(self, n: int, seed: int, turn: int) -> np.ndarray:
+        """Points (n, K)."""
+        return rng.uniform(seed, np.arange(n), turn, "inference", self.size)
+
+    def log_density(self, unit: np.ndarray) -> np.ndarray:
+        """Of points (n, K) inside the cube, (n,)."""
+        return np.zeros(len(unit))
+
+
+class HeavyNormal:
+    """Multivariate Student's t, cut off outside the unit cube.
+
+    Args:
+        mean: (K,).
+        covariance: Of the normal distribution it resembles, (K, K).
+    """
+
+    def __init__(self, mean: np.ndarray, covariance: np.ndarray):
+        self.mean = mean
+        self._lower = np.linalg.cholesky(covariance + 1e-12 * np.eye(len(mean)))
+        self._log_inside = 0.0
+
+    def draw(self, n: int, seed: int, turn: int) -> np.ndarray:
+        """Points (n, K) inside the cube."""
+        k, kept, inside, tries = len(self.mean), [], 0, 0
+        while inside < n and tries < 64:
+            sims = np.arange(_TRIES) + tries * _TRIES
+            z = rng.normal(seed, sims, turn, "inference", k + int(_FREEDOM))
+            chi = (z[:, k:k + int(_FREEDOM)] ** 2).sum(axis=1)
+            x = self.mean + (z[:, :k] / np.sqrt(chi / _FREEDOM)[:, None]) @ self._lower.T
+            x = x[((x > 0.0) & (x < 1.0)).all(axis=1)]
+            kept.append(x)
+            inside, tries = inside + len(x), tries + 1
+        self._log_inside = np.log(max(inside, 1) / (tries * _TRIES))
+        return np.concatenate(kept)[:n]
+
+    def log_density(self, unit: np.ndarray) -> np.ndarray:
+        """Of points (n, K) inside the cube, (n,); after ``draw``, which finds how much lies inside."""
+        k = len(self.mean)
+        z = np.linalg.solve(self._lower, (unit - self.mean).T)
+        constant = (gammaln(0.5 * (_FREEDOM + k)) - gammaln(0.5 * _FREEDOM) - 0.5 * k * np.log(_FREEDOM * np.pi)
+                    - np.log(np.diag(self._lower)).sum())
+        return (constant - 0.5 * (_FREEDOM + k) * np.log1p((z * z).sum(axis=0) / _FREEDOM)) - self._log_inside
+
+
+def linear_update(unit: np.ndarray, residual: np.ndarray, weights: np.ndarray, inflation: float
+                  ) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (K,) and covariance (K, K) of the posterior if residuals were linear in the parameters.
+
+    Statistical linearisation over an ensemble, as ensemble smoothers do it (Emerick and Reynolds 2013): the slope is
+    the regression of residuals on parameters, and what it does not explain counts as further noise, so the covariance
+    is wide where the simulator is not linear and tight where the ensemble has drawn together.
+
+    Args:
+        unit: Particles, (n, K).
+        residual: In the noise's standard deviations, finite, (n, N).
+        weights: Of sum 1, (n,).
+        inflation: See ``likelihood``.
+    """
+    centre, level = weights @ unit, weights @ residual
+    root = np.sqrt(weights)[:, None]
+    x, y = root * (unit - centre), root * (residual - level)
+    slope = np.linalg.lstsq(x, y, rcond=1e-6)[0]  # (K, N)
+    unexplained = ((y - x @ slope) ** 2).sum(axis=0)
+    scaled = slope / (inflation + unexplained)
+    precision = scaled @ slope.T + _PRIOR_PRECISION * np.eye(len(centre))
+    covariance = np.linalg.inv(precision)
+    mean = centre - covariance @ (scaled @ level + _PRIOR_PRECISION * (centre - 0.5))
+    return np.clip(mean, 0.0, 1.0), 0.5 * (covariance + covariance.T)
