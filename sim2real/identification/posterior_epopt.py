@@ -15,12 +15,12 @@ import numpy as np
 
 from sim2real.identification.likelihood import Likelihood, sum_of_squares
 from sim2real.identification.posterior import Clock, Posterior, Progress, need_stable
-from sim2real.identification.proposal import Cube, HeavyNormal, linear_update
+from sim2real.identification.proposal import Cube, HeavyNormal, regression_update
 
 ROUND = 128  # particles, at least
 ENOUGH = 200.0  # effective particles, at which adaptation ends
+_NEAR = 0.5  # share of a round's particles, by effective size, that the next distribution is fitted to
 _LEAST = 40.0  # effective particles below which the likelihood is tempered
-_WIDER = 1.3  # of the refitted covariance: too wide costs a little, too narrow is wrong
 _LIGHT = 1e-9  # share of the largest weight below which a particle is left out
 
 
@@ -41,7 +41,7 @@ def estimate(likelihood: Likelihood, seed: int, clock: Clock, progress: Progress
         progress(clock.share, f"{effective:.0f} effective particles")
         if effective >= ENOUGH or not clock.allows(n):
             break
-        proposal = refit(proposal, unit, residual, squares, likelihood.inflation)
+        proposal = refit(unit, residual, squares, likelihood.inflation, seed)
     temper = temper_until(lambda power: pool.weights(likelihood.inflation / power), _LEAST)
     weights = pool.weights(likelihood.inflation / temper)
     kept = weights > _LIGHT * weights.max()
@@ -82,17 +82,12 @@ class Pool:
         return normalised(log)
 
 
-def refit(last: Cube | HeavyNormal, unit: np.ndarray, residual: np.ndarray, squares: np.ndarray, inflation: float
-          ) -> HeavyNormal:
-    """The next sampling distribution, from the round's particles (n, K) that ``last`` gave and their residuals."""
+def refit(unit: np.ndarray, residual: np.ndarray, squares: np.ndarray, inflation: float, seed: int) -> HeavyNormal:
+    """The next sampling distribution, from a round's particles (n, K) and their residuals (n, N)."""
     stable = np.isfinite(squares)
-    unit, residual = unit[stable], residual[stable]
     log = -0.5 * squares[stable] / inflation
-    density = last.log_density(unit)
-    enough = min(0.5 * len(unit), 3.0 * unit.shape[1] + 20.0)
-    power = temper_until(lambda power: normalised(power * log - density), enough)
-    mean, covariance = linear_update(unit, residual, normalised(power * log - density), inflation)
-    return HeavyNormal(mean, _WIDER * covariance)
+    power = temper_until(lambda power: normalised(power * log), _NEAR * stable.sum())
+    return regression_update(unit[stable], residual[stable], normalised(power * log), inflation, seed)
 
 
 def temper_until(weights, least: float) -> float:

@@ -22,7 +22,7 @@ from sim2real.identification.summaries import Summary
 ROUNDS = 4
 SAMPLES = 4000
 _COMPONENTS, _HIDDEN = 6, 48  # of the mixture and of its network
-_NOISES = 4  # draws of the log's noise for each simulation
+_NOISES = 1  # draws of the log's noise for each simulation
 _NARROW = 0.17  # of the box: errors of the regression under which nothing reaches the box's sides
 _WIDER = 1.25  # of the next box, over the errors of the regression
 
