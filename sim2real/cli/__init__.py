@@ -34,7 +34,8 @@ VERBS = {
     "guard": "stop the robot when the policy's process dies or hangs",
     "security": "write the SROS2 policy of a robot's runner, guard, twin and operator",
     "replay": "run a log's inputs through its bundle again and compare every command",
-    "logs": "read logs of robots by a channel map, and say what is wrong with them",
+    "logs": "read logs of robots, and say what is wrong with them",
+    "identify": "fit parameters to logs of a robot, and hand back narrower ranges",
     "demo": "the whole job: train, export, evaluate on twins, run over ROS 2",
 }
 # Third-party module -> the extra that brings it; what is not here belongs to the base.

@@ -20,7 +20,7 @@ from sim2real.identification.pieces import Cut, cut
 from sim2real.identification.replay import Replay
 from sim2real.parameters import ParameterSpace
 from sim2real.recordings.layout import state_channels
-from sim2real.recordings.preparation import Stretch, prepare
+from sim2real.recordings.preparation import prepare, split
 from sim2real.recordings.recording import Recording
 from sim2real.robots import RobotDescription
 
@@ -101,6 +101,24 @@ class Problem:
         out[:, self.columns] = values
         return out
 
+    def part(self, pieces: np.ndarray) -> Problem:
+        """The same problem on some of the pieces (indices): a cheaper look."""
+        cut = self.cut
+        fewer = replace(cut, pieces=replace(cut.pieces, command=cut.pieces.command[pieces],
+                                            start=cut.pieces.start[pieces]), measured=cut.measured[pieces],
+                        recording=cut.recording[pieces], begin=cut.begin[pieces])
+        return self._with(fewer)
+
+    def finer(self, factor: int) -> Problem:
+        """The same problem in integration steps that are ``factor`` times shorter."""
+        pieces = self.cut.pieces
+        fine = replace(pieces, command=np.repeat(pieces.command, factor, axis=1), past=factor * pieces.past,
+                       step=pieces.step / factor)
+        return self._with(replace(self.cut, pieces=fine, per_row=factor * self.cut.per_row))
+
+    def _with(self, cut: Cut) -> Problem:
+        return Problem(self.robot, self.names, cut, engine=self.engine, threads=self.threads, fixed=self.fixed)
+
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Values (..., K) as shares of the bounds, 0 at ``low`` and 1 at ``high``; by ratios where ``log``."""
         low, span, known = self._scale()
@@ -125,11 +143,11 @@ class Problem:
 
     def _measure(self) -> None:
         cut = self.cut
-        means = _block_means(cut.measured[:, cut.warm_up:], cut.every)
+        means = _block_means(cut.measured[:, cut.warm_up + 1:], cut.every)
         self._kept = np.isfinite(means)
         self.measured = means[self._kept]
         piece, block, channel = np.nonzero(self._kept)
-        lead = (cut.warm_up + cut.every * (block + 0.5) - 0.5) * cut.period
+        lead = (cut.warm_up + cut.every * (block + 0.5) + 0.5) * cut.period
         self.labels = Labels(cut.recording[piece], piece, cut.begin[piece] + lead, channel, lead)
         # the mean of as many rows has less noise than one
         self.sigma = cut.sigma[channel] / np.sqrt(cut.every)
@@ -138,7 +156,7 @@ class Problem:
 
     def _compared(self, states: np.ndarray) -> np.ndarray:
         """Predicted states (n, S, T + 1, D) of every step as measurements (n, N)."""
-        rows = states[:, :, ::self.cut.per_row][:, :, self.cut.warm_up:]
+        rows = states[:, :, ::self.cut.per_row][:, :, self.cut.warm_up + 1:]
         n, count = rows.shape[:2]
         means = _block_means(rows.reshape(n * count, *rows.shape[2:]), self.cut.every)
         return means.reshape(n, count, *means.shape[1:])[:, self._kept]
@@ -189,15 +207,3 @@ def make_problem(recordings: Iterable[Recording], robot: RobotDescription, names
     judge = Problem(robot, chosen, cut(judging, robot, horizon, warm_up), **options) if judging else None
     return problem, judge, notes
 
-
-def split(stretches: Sequence[Stretch], held_out: float) -> tuple[list[Stretch], list[Stretch]]:
-    """The beginning of each stretch, and its end, which has a share ``held_out`` of the rows."""
-    if held_out == 0.0:
-        return list(stretches), []
-    first, last = [], []
-    for stretch in stretches:
-        at = round((1.0 - held_out) * len(stretch))
-        first.append(replace(stretch, command=stretch.command[:at], state=stretch.state[:at]))
-        last.append(replace(stretch, begin=stretch.begin + at * stretch.period, command=stretch.command[at:],
-                            state=stretch.state[at:]))
-    return first, last

@@ -20,6 +20,7 @@ from sim2real.simulators import make_simulator
 from sim2real.types import RobotState
 
 LONGEST_STEP = {"arm": 0.004, "drone": 0.002}  # [s] of integration, where a log's own period is longer
+LONGEST_CYCLE = 0.004  # [s] of a driver whose log has a longer period
 _OUTSIDE = ("actuator_delay", "sensor_delay")  # acted out here
 # what stays off in a replay: measurements have their own noise, losses and pushes are not in a command's log
 _SILENT = ("control_jitter", "command_drop_probability", "joint_position_noise", "joint_velocity_noise",
@@ -37,12 +38,14 @@ class Pieces:
         start: The state at which each begins, S robots.
         past: Rows of commands before the start.
         step: Length of a step in [s].
+        cycle: Of the robot's driver in [s], which takes up a command at its next one.
     """
 
     command: np.ndarray
     start: RobotState
     past: int
     step: float
+    cycle: float
 
     def __len__(self) -> int:
         return len(self.command)
@@ -115,8 +118,8 @@ class Replay:
         return out
 
     def _lag(self, values: np.ndarray) -> np.ndarray:
-        """Dead time in steps, (n,). Engines and drivers take a command at their next step: half a step on average."""
-        return values[:, self.space.column("actuator_delay")] / self.pieces.step + 0.5
+        """Dead time in steps, (n,). A driver takes a command at its next cycle: half a cycle later on average."""
+        return (values[:, self.space.column("actuator_delay")] + 0.5 * self.pieces.cycle) / self.pieces.step
 
     def _filter(self, values: np.ndarray) -> np.ndarray:
         """By how many steps a first-order filter is behind a command that rises evenly, (n,)."""

@@ -1,4 +1,4 @@
-"""Which channels a robot's log has: what was sent to it, and what it reports, in the order of the simulators' arrays."""
+"""Which channels a robot's log has: what was sent, and what is reported, in the order of the simulators' arrays."""
 
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ def check_units(recording: Recording, robot: RobotDescription) -> None:
             continue
         largest = float(np.nanquantile(np.abs(values), 0.99))
         if largest > _BEYOND * most:
-            raise _wrong(recording, name, unit, f"its values reach {largest:.4g}, the robot's limit is {most:.4g} {unit}")
+            why = f"its values reach {largest:.4g}, the robot's limit is {most:.4g} {unit}"
+            raise _wrong(recording, name, unit, why)
     for joint in robot.joints:
         _compare(recording, f"command.{joint.name}", f"position.{joint.name}", np.ptp, "rad")
     for joint in robot.joints:

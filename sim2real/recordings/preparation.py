@@ -7,7 +7,8 @@ interpolated where rows came unevenly, and that is said too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,8 +16,8 @@ from sim2real import rotations
 from sim2real.errors import BadInputError
 from sim2real.recordings.flaws import LEAST_SECONDS
 from sim2real.recordings.layout import command_channels, needed_channels, state_channels
-from sim2real.recordings.recording import Recording
 from sim2real.recordings.plausible_units import check_units
+from sim2real.recordings.recording import Recording
 from sim2real.robots import RobotDescription
 
 _GAP = 5.0  # median steps without a row that end a stretch
@@ -35,6 +36,7 @@ class Stretch:
         period: Between rows in [s].
         command: What was sent, in the order of ``command_channels``, (n, C).
         state: What was measured, in the order of ``state_channels``, (n, D); NaN where the log has none.
+        earlier: What was sent before the first row, (m, C), as far as it is known.
     """
 
     recording: str
@@ -42,6 +44,7 @@ class Stretch:
     period: float
     command: np.ndarray
     state: np.ndarray
+    earlier: np.ndarray
 
     def __len__(self) -> int:
         return len(self.command)
@@ -61,8 +64,8 @@ def prepare(recording: Recording, robot: RobotDescription) -> tuple[list[Stretch
     recording = _with_quaternion(recording)
     missing = [name for name in needed_channels(robot) if name not in recording.channels]
     if missing:
-        raise BadInputError(f"{recording.name}: expected channels {', '.join(missing)}, the log has "
-                            f"{', '.join(recording.channels) or 'none'}; name its columns by a channel map (--channels)")
+        raise BadInputError(f"{recording.name}: expected channels {', '.join(missing)}; the log has "
+                            f"{', '.join(recording.channels) or 'none'}; name its columns by a map (--channels)")
     check_units(recording, robot)
     notes: list[str] = []
     period = _period(recording)
@@ -126,7 +129,7 @@ def _stretch(recording: Recording, values: np.ndarray, rows: np.ndarray, period:
         notes.append(f"rows from {time[0]:.2f} s to {time[-1]:.2f} s came unevenly and were brought to steps of "
                      f"{1e3 * period:.3g} ms")
         command, state = _resampled(time, command, state, grid)
-    return Stretch(recording.name, float(time[0]), period, command, state)
+    return Stretch(recording.name, float(time[0]), period, command, state, command[:0])
 
 
 def on_period(stretch: Stretch, period: float) -> Stretch:
@@ -135,7 +138,10 @@ def on_period(stretch: Stretch, period: float) -> Stretch:
         return stretch
     time = stretch.period * np.arange(len(stretch))
     command, state = _resampled(time, stretch.command, stretch.state, _grid(time, period))
-    return Stretch(stretch.recording, stretch.begin, period, command, state)
+    before = stretch.period * np.arange(len(stretch.earlier))
+    grid = _grid(before, period) if len(before) else before
+    earlier, _ = _resampled(before, stretch.earlier, stretch.earlier, grid)
+    return replace(stretch, period=period, command=command, state=state, earlier=earlier)
 
 
 def _grid(time: np.ndarray, period: float) -> np.ndarray:
@@ -163,7 +169,20 @@ def _without_spikes(stretch: Stretch, names: tuple[str, ...], notes: list[str]) 
     for column in np.flatnonzero(spikes.any(axis=0)):
         notes.append(f"{int(spikes[:, column].sum())} spikes of {names[column]} were left out")
     state[spikes] = np.nan
-    return Stretch(stretch.recording, stretch.begin, stretch.period, stretch.command, state)
+    return replace(stretch, state=state)
+
+
+def split(stretches: Sequence[Stretch], held_out: float) -> tuple[list[Stretch], list[Stretch]]:
+    """The beginning of each stretch, and its end, which has a share ``held_out`` of the rows."""
+    if held_out == 0.0:
+        return list(stretches), []
+    first, last = [], []
+    for stretch in stretches:
+        at = round((1.0 - held_out) * len(stretch))
+        first.append(replace(stretch, command=stretch.command[:at], state=stretch.state[:at]))
+        last.append(replace(stretch, begin=stretch.begin + at * stretch.period, command=stretch.command[at:],
+                            state=stretch.state[at:], earlier=stretch.command[:at]))
+    return first, last
 
 
 def white_noise(values: np.ndarray) -> np.ndarray:
@@ -182,7 +201,8 @@ def _check_length(recording: Recording, stretches: list[Stretch], notes: list[st
     total = sum(stretch.duration for stretch in stretches)
     if total < LEAST_SECONDS:
         why = f" ({'; '.join(notes)})" if notes else ""
-        raise BadInputError(f"{recording.name}: {total:.2f} s can be used{why}; at least {LEAST_SECONDS:g} s are needed")
+        raise BadInputError(f"{recording.name}: {total:.2f} s can be used{why}; at least {LEAST_SECONDS:g} s are "
+                            "needed")
 
 
 def _check_motion(recording: Recording, stretches: list[Stretch], robot: RobotDescription) -> None:

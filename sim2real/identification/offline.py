@@ -1,0 +1,98 @@
+"""Offline identification: from recordings to parameter values, how sure they are, and which the data cannot tell.
+
+    problem, judge, notes = make_problem(recordings, robot, names, held_out=0.2)
+    estimate = identify(problem)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim2real.errors import BadInputError, unknown
+from sim2real.identification import cma_search, sysid_peer
+from sim2real.identification.gauss_newton import Linear, gauss_newton, linearize, refine
+from sim2real.identification.problem import Problem
+from sim2real.identification.uncertainty import covariance, standard_deviation_of_prior
+
+METHODS = ("auto", "gauss-newton", "cma", "sysid")
+_FINER = 2  # how much shorter the steps are from which the last corrections come
+_NARROWER = 0.7  # times the prior's standard deviation: a posterior that is not even that narrow has learned nothing
+_TRADING = 0.9  # correlation beyond which two parameters are said to trade off
+_NORMAL_95 = 1.959964
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What was found about K parameters.
+
+    Attributes:
+        names: The parameters.
+        value: Most likely values in SI, (K,).
+        low, high: 95 % interval, (K,), inside the vocabulary's range.
+        std_shares: Standard deviation as a share of the range, (K,); by ratios where the vocabulary is so.
+        identifiable: Whether the recordings tell the parameter: its interval is narrower than the prior's, (K,).
+        at_bound: Whether the most likely value is at an end of the range, (K,).
+        correlation: Of the estimate's errors, (K, K).
+        trades: Pairs of names, with their correlation, of which the recordings tell a combination better than each.
+        about: Residuals and Jacobian there.
+        method: How it was found.
+    """
+
+    names: tuple[str, ...]
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    std_shares: np.ndarray
+    identifiable: np.ndarray
+    at_bound: np.ndarray
+    correlation: np.ndarray
+    trades: tuple[tuple[str, str, float], ...]
+    about: Linear
+    method: str
+
+
+def identify(problem: Problem, method: str = "auto", *, seed: int = 0,
+             progress: Callable[[float, str], None] = lambda done, text: None) -> Estimate:
+    """The most likely parameters of a problem with 95 % intervals.
+
+    Args:
+        problem: What is compared.
+        method: "gauss-newton", "cma" (slower, needs no derivatives), "sysid" (MuJoCo's own, to compare with), or
+            "auto": CMA-ES where the engine is PyBullet, Gauss-Newton elsewhere.
+        seed: Of the candidates from which a search begins.
+        progress: Is told the share that is done, and at what it is.
+
+    Raises:
+        BadInputError: An unknown method.
+        SimulationError: No candidate could be simulated.
+    """
+    if method not in METHODS:
+        raise BadInputError(unknown("method", method, METHODS))
+    if method == "auto":
+        method = "cma" if problem.engine == "pybullet" else "gauss-newton"
+    search = {"gauss-newton": gauss_newton, "cma": cma_search.cma_search, "sysid": sysid_peer.sysid_search}[method]
+    shares = search(problem, progress, seed=seed)
+    progress(0.9, "intervals")
+    about = linearize(problem, shares)
+    if method == "gauss-newton":
+        fine = problem.finer(_FINER)
+        about = refine(problem, about, fine)
+        fine.close()
+    return _judge(problem, about, method)
+
+
+def _judge(problem: Problem, about: Linear, method: str) -> Estimate:
+    """Values, intervals and what they are worth."""
+    cov = covariance(problem, about)
+    std = np.sqrt(np.diag(cov))
+    correlation = cov / np.outer(std, std)
+    low, high = (np.clip(about.shares + side * _NORMAL_95 * std, 0.0, 1.0) for side in (-1.0, 1.0))
+    pairs = [(problem.names[i], problem.names[j], float(correlation[i, j]))
+             for i in range(len(std)) for j in range(i) if abs(correlation[i, j]) > _TRADING]
+    value, low, high = (problem.from_unit(shares) for shares in (about.shares, low, high))
+    return Estimate(problem.names, value, low, high, std, std < _NARROWER * standard_deviation_of_prior(),
+                    (about.shares <= 1e-6) | (about.shares >= 1.0 - 1e-6), correlation,
+                    tuple(sorted(pairs, key=lambda pair: -abs(pair[2]))), about, method)
