@@ -32,7 +32,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="of the engine (default: all cores)")
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<task>-<date>-<time>)")
     parser.add_argument("--resume", metavar="RUN", help="go on with this run folder")
-    parser.add_argument("--start", metavar="RUN", help="begin from the policy of this run folder, not from nothing")
     parser.add_argument("--target-success", type=float, metavar="SHARE",
                         help="stop when test episodes succeed that often")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = TrainConfig(args.task or "", robot=args.robot, options=options, seed=args.seed, steps=args.steps,
                          num_envs=args.num_envs, randomization=args.randomization, engine=args.engine,
-                         threads=args.threads, start=args.start, out=args.out, target_success=args.target_success)
+                         threads=args.threads, out=args.out, target_success=args.target_success)
     with progress_bar(f"train {args.task or args.resume}", 1.0) as update:
         result = train(config, lambda done, total, text: update(done / total, text), resume=args.resume)
     if result.interrupted:

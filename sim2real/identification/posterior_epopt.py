@@ -6,7 +6,8 @@
 Three things keep the weights from collapsing onto one particle, where logs have thousands of samples: the likelihood is
 raised to a power under 1 until the effective sample size holds (tempering); every round's particles stay and are
 weighted by the mixture of all rounds (adaptive multiple importance sampling: Cornuet et al. 2012); q is refitted with
-its covariance, from the particles' regression, and has heavy tails. Weights are exact whatever q is.
+its covariance, from the particles' regression, and has heavy tails. Weights are right whatever q is, but
+for the few largest, which are cut.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import numpy as np
 
 from sim2real.identification.likelihood import Likelihood, sum_of_squares
 from sim2real.identification.posterior import Clock, Posterior, Progress, need_stable
-from sim2real.identification.proposal import Cube, HeavyNormal, regression_update
+from sim2real.identification.proposal import Cube, HeavyTailed, kernels, regression_update
 
 ROUND = 128  # particles, at least
-ENOUGH = 200.0  # effective particles, at which adaptation ends
+ENOUGH = 150.0  # effective particles, at which adaptation ends
 _NEAR = 0.5  # share of a round's particles, by effective size, that the next distribution is fitted to
 _LEAST = 40.0  # effective particles below which the likelihood is tempered
 _LIGHT = 1e-9  # share of the largest weight below which a particle is left out
@@ -29,19 +30,18 @@ def estimate(likelihood: Likelihood, seed: int, clock: Clock, progress: Progress
     prior, size = likelihood.prior, len(likelihood.prior)
     n = min(max(ROUND, 10 * size), clock.budget.evaluations)
     pool = Pool(size)
-    proposal: Cube | HeavyNormal = Cube(size)
+    proposals: tuple[Cube | HeavyTailed, ...] = (Cube(size),)
     while True:
-        unit = proposal.draw(n, seed, pool.rounds + 2)
-        residual = likelihood.residuals(unit)
-        squares = sum_of_squares(residual)
-        pool.add(proposal, unit, squares)
+        for proposal in proposals:
+            unit = proposal.draw(n // len(proposals), seed, pool.rounds + 2)
+            pool.add(proposal, unit, likelihood.residuals(unit))
         need_stable(likelihood)
         weights = pool.weights(likelihood.inflation)  # of all particles so far
         effective = 1.0 / (weights**2).sum()
         progress(clock.share, f"{effective:.0f} effective particles")
         if effective >= ENOUGH or not clock.allows(n):
             break
-        proposal = refit(unit, residual, squares, likelihood.inflation, seed)
+        proposals = pool.refit(likelihood.inflation, n, seed)
     temper = temper_until(lambda power: pool.weights(likelihood.inflation / power), _LEAST)
     weights = pool.weights(likelihood.inflation / temper)
     kept = weights > _LIGHT * weights.max()
@@ -60,7 +60,8 @@ class Pool:
 
     def __init__(self, size: int):
         self.unit, self.squares = np.zeros((0, size)), np.zeros(0)
-        self._proposals: list[Cube | HeavyNormal] = []
+        self._residual: list[np.ndarray] = []  # in single precision
+        self._proposals: list[Cube | HeavyTailed] = []
         self._counts: list[int] = []
 
     @property
@@ -68,40 +69,43 @@ class Pool:
         """So far."""
         return len(self._counts)
 
-    def add(self, proposal: Cube | HeavyNormal, unit: np.ndarray, squares: np.ndarray) -> None:
-        """Take in a round's particles (n, K) and their sums of squares (n,)."""
+    def add(self, proposal: Cube | HeavyTailed, unit: np.ndarray, residual: np.ndarray) -> None:
+        """Take in the particles (n, K) that a proposal gave, and their residuals (n, N)."""
+        squares = sum_of_squares(residual)
+        self._residual.extend(residual.astype(np.float32))
         self.unit, self.squares = np.concatenate([self.unit, unit]), np.concatenate([self.squares, squares])
         self._proposals.append(proposal)
         self._counts.append(len(unit))
+        density = [np.log(count / len(self.unit)) + proposal.log_density(self.unit)
+                   for proposal, count in zip(self._proposals, self._counts, strict=True)]
+        self._log_mixture = np.logaddexp.reduce(density, axis=0)
 
     def weights(self, inflation: float) -> np.ndarray:
         """w_i proportional to P(tau | p_i) P(p_i) / sum_r (n_r / n) q_r(p_i), sum 1; P(p) is 1 in the unit cube."""
-        density = [np.log(count / len(self.unit)) + proposal.log_density(self.unit)
-                   for proposal, count in zip(self._proposals, self._counts, strict=True)]
-        log = -0.5 * self.squares / inflation - np.logaddexp.reduce(density, axis=0)
-        return normalised(log)
+        weights = normalised(-0.5 * self.squares / inflation - self._log_mixture)
+        weights = np.minimum(weights, 1.0 / np.sqrt(len(weights)))  # truncated importance sampling (Ionides 2008)
+        return weights / weights.sum()
 
-
-def refit(unit: np.ndarray, residual: np.ndarray, squares: np.ndarray, inflation: float, seed: int) -> HeavyNormal:
-    """The next sampling distribution, from a round's particles (n, K) and their residuals (n, N)."""
-    stable = np.isfinite(squares)
-    log = -0.5 * squares[stable] / inflation
-    power = temper_until(lambda power: normalised(power * log), _NEAR * stable.sum())
-    return regression_update(unit[stable], residual[stable], normalised(power * log), inflation, seed)
+    def refit(self, inflation: float, n: int, seed: int) -> tuple[HeavyTailed, HeavyTailed]:
+        """The next sampling distributions, from the particles of all rounds nearest to the log, about ``n``: one that
+        jumps to where a regression points, one that stays where particles are good."""
+        near = np.argsort(self.squares)[:2 * n]
+        near = near[np.isfinite(self.squares[near])]
+        log = -0.5 * self.squares[near] / inflation
+        power = temper_until(lambda power: normalised(power * log), _NEAR * min(n, len(near)))
+        residual = np.array([self._residual[i] for i in near], float)
+        weights = normalised(power * log)
+        return (regression_update(self.unit[near], residual, weights, inflation, seed),
+                kernels(self.unit[near], weights))
 
 
 def temper_until(weights, least: float) -> float:
-    """Largest power in (0, 1] of the likelihood at which ``weights(power)`` has ``least`` effective particles."""
-    def effective(power: float) -> float:
-        return 1.0 / (weights(power) ** 2).sum()
-
-    if effective(1.0) >= least:
-        return 1.0
-    low, high = -60.0, 0.0  # of the power's natural logarithm
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if effective(np.exp(middle)) >= least else (low, middle)
-    return float(np.exp(low))
+    """Largest power of the likelihood, of powers from 1 down, at which ``weights(power)`` has ``least`` effective
+    particles; if none has, the one at which they have most."""
+    powers = np.geomspace(1.0, 1e-12, 240)
+    effective = np.array([1.0 / (weights(power) ** 2).sum() for power in powers])
+    enough = np.flatnonzero(effective >= least)
+    return float(powers[enough[0] if len(enough) else effective.argmax()])
 
 
 def normalised(log: np.ndarray) -> np.ndarray:

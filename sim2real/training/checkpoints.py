@@ -68,12 +68,3 @@ def restore(model: PPO, state: dict[str, Any]) -> None:
     kind, keys, position, has_gauss, gauss = state["numpy_random"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
     torch.set_rng_state(state["torch_random"])
-
-
-def begin_from(model: PPO, state: dict[str, Any]) -> None:
-    """Put another run's network with its normaliser into a new model; optimizer and counters begin anew."""
-    try:
-        model.policy.load_state_dict(state["policy"])
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise RunFolderError("the policy to start from is of another robot, task or network; start from one of this "
-                             "task with the same settings") from error

@@ -86,7 +86,6 @@ class TrainConfig:
         threads: Of the engine, 0 for all cores; the result does not depend on it.
         target_success: Stop as soon as this share of test episodes succeeds.
         checkpoint_seconds: Time between two checkpoints.
-        start: Run folder whose last policy this one begins from; default: a new one.
         out: Run folder; default runs/<task>-<date>-<time>.
         ppo: None: the task's default.
     """
@@ -102,7 +101,6 @@ class TrainConfig:
     threads: int = 0
     target_success: float | None = None
     checkpoint_seconds: float = 10.0
-    start: str | Path | None = None
     out: str | Path | None = None
     ppo: PPOConfig | None = None
 
@@ -154,7 +152,6 @@ def save_run(folder: Path, run: Resolved) -> None:
         atomic_write_bytes(folder / "robot" / name, data)
     config = dataclasses.asdict(dataclasses.replace(run.config, randomization=None))
     del config["out"]
-    config["start"] = run.config.start and str(run.config.start)
     config["robot"] = run.config.robot if run.config.robot is None else str(run.config.robot)
     config["ppo"]["actor"], config["ppo"]["critic"] = list(run.config.ppo.actor), list(run.config.ppo.critic)
     config["randomization"] = None if run.plan is None else run.plan.as_dict()

@@ -19,7 +19,7 @@ from sim2real.envs.adapters import SB3VecEnv
 from sim2real.envs.vector import Sim2RealVectorEnv
 from sim2real.errors import RunFolderError
 from sim2real.training.callbacks import Progress, RunKeeper, stop_on_signals
-from sim2real.training.checkpoints import begin_from, load_checkpoint, restore
+from sim2real.training.checkpoints import load_checkpoint, restore
 from sim2real.training.config import PPOConfig, Resolved, TrainConfig, default_folder, load_run, resolve, save_run
 from sim2real.training.policy import AsymmetricPolicy
 
@@ -71,10 +71,9 @@ def train(config: TrainConfig, progress: Progress | None = None, *, resume: str 
     """
     begin = time.monotonic()
     torch.set_num_threads(1)  # small networks: more threads are slower (libraries.md)
-    state = first = None
+    state = None
     if resume is None:
         run = resolve(config)
-        first = load_checkpoint(run.config.start) if run.config.start else None
         folder = _new_folder(run)
         save_run(folder, run)
     else:
@@ -87,8 +86,6 @@ def train(config: TrainConfig, progress: Progress | None = None, *, resume: str 
                                       seed=run.config.seed, threads=run.config.threads))
     with contextlib.closing(env), stop_on_signals() as flag:
         model = build(run, env, state)
-        if first is not None:
-            begin_from(model, first)
         model.set_logger(configure(str(folder / "tensorboard"), ["tensorboard"]))
         keeper = RunKeeper(folder, run.config.steps, flag, progress=progress, target=run.config.target_success,
                            checkpoint_seconds=run.config.checkpoint_seconds,
