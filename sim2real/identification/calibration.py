@@ -26,6 +26,7 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 BINS = 10
 _LEAST_TRIALS = 20
 _SIGNIFICANT = 0.01  # of all tests of one calibration together
+_TELLING = 3.0  # standard deviations of mean or spread that name what is wrong
 MakeProblem = Callable[[int], tuple[Predictor, np.ndarray]]
 
 
@@ -79,9 +80,12 @@ class Calibration:
             if worst[k] >= _SIGNIFICANT:
                 out[name] = "calibrated"
                 continue
-            guilty = min(tests, key=lambda test: tests[test][k])
-            out[name] = {"mean": "biased", "shape": "misshapen"}.get(guilty, "too narrow" if self._excess[k] > 0.0
-                                                                     else "too wide")
+            if max(abs(self._bias[k]), abs(self._excess[k])) < _TELLING:
+                out[name] = "misshapen"
+            elif abs(self._bias[k]) > abs(self._excess[k]):
+                out[name] = "biased"
+            else:
+                out[name] = "too narrow" if self._excess[k] > 0.0 else "too wide"
         return out
 
     @property

@@ -47,7 +47,7 @@ def plot_calibration(found: dict[str, Calibration], path: str | Path) -> None:
 def _ranks(panel, rank: np.ndarray, colour: str) -> None:
     low, high = stats.binom.interval(0.99, len(rank), 1.0 / BINS)
     panel.axhspan(low, high, color="#e8ecef", zorder=0)
-    panel.hist(rank, BINS, (0.0, 1.0), color=colour, alpha=0.85, rwidth=0.92)
+    panel.hist(rank, BINS, range=(0.0, 1.0), color=colour, alpha=0.85, rwidth=0.92)
     panel.set_xticks([0.0, 0.5, 1.0])
     panel.tick_params(labelsize=7)
     panel.spines[["top", "right"]].set_visible(False)

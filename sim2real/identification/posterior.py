@@ -197,6 +197,7 @@ class Posterior:
         grid = self.prior.from_unit(np.tile((np.arange(400) + 0.5)[:, None] / 400, len(self.names)))[:, k]
         values = np.clip(np.concatenate([x, grid]), low, high)
         weights = np.concatenate([(1.0 - keep) * self.weights, np.full(400, keep / 400)])
+        values, weights = values[weights > 0.0], weights[weights > 0.0]
         if shape == "normal":
             mean = float(weights @ values)
             std = float(np.sqrt(weights @ (values - mean) ** 2))
