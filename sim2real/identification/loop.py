@@ -88,6 +88,8 @@ class LoopConfig:
         for name in ("rounds", "episodes", "log_episodes"):
             if getattr(self, name) < 1:
                 raise BadInputError(f"{name}: expected at least 1, got {getattr(self, name)}")
+        if not 0.0 <= self.keep <= 1.0:
+            raise BadInputError(f"keep: expected a share of the prior in [0, 1], got {self.keep!r}")
         if self.method not in METHODS:
             raise BadInputError(f"method: expected one of {', '.join(METHODS)}, got {self.method!r}")
         if str(self.start) not in STARTS and not Path(self.start).is_dir():

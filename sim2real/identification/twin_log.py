@@ -77,7 +77,7 @@ def _in_steps(robot):
 
 
 class _Way:
-    """Commands on their way to n servos; each arrives at the first step at or after its dead time.
+    """Commands on their way to n servos: at a time t those act that were given the dead time before (``DelayLine``).
 
     Args:
         effects: Loss, backlash and jitter.
@@ -90,28 +90,28 @@ class _Way:
     def __init__(self, effects: CommandEffects, values: np.ndarray, seeds: np.ndarray, step: float, steps: int):
         self._effects, self._values, self._step, self._steps = effects, values, step, steps
         effects.identify(seeds)
-        self._sent, self._now = np.zeros(len(values), np.int64), 0
-        self._pending: list[tuple[np.ndarray, np.ndarray]] = []
+        self._all = np.arange(len(values))
+        self._given: list[np.ndarray] = []  # the first is the one before all others
 
     def reset(self, command: np.ndarray) -> None:
         """As if ``command`` (n, C) had always been given."""
-        self._effects.reset(np.arange(len(command)), command)
-        self._force = command.copy()
+        self._effects.reset(self._all, command)
+        self._given = [command.copy()]
 
     def send(self, command: np.ndarray) -> None:
         """A command (n, C) at the beginning of a control period."""
-        given, delay = self._effects.apply(command, self._values, self._sent)
-        self._sent += 1
-        self._pending.append((self._now + np.ceil(delay / self._step - 1e-6).astype(int), given.copy()))
+        count = np.full(len(self._all), len(self._given) - 1, np.int64)
+        given, delay = self._effects.apply(command, self._values, count)
+        self._given.append(given.copy())
+        # dead time in steps; 1e-6: n steps written in floating point are n steps
+        self._late, self._at = np.ceil(delay / self._step - 1e-6).astype(int), 0
 
     def in_force(self) -> np.ndarray:
         """What the servos follow during the next step, (n, C)."""
-        for due, command in self._pending:  # a later one that is due overtakes
-            arrived = due <= self._now
-            self._force[arrived] = command[arrived]
-        self._pending = [(due, command) for due, command in self._pending if (due > self._now).any()]
-        self._now += 1
-        return self._force.copy()
+        back = -((self._at - self._late) // self._steps)  # periods ago in which it was given
+        self._at += 1
+        row = np.maximum(len(self._given) - 1 - back, 0)
+        return np.stack(self._given)[row, self._all]
 
 
 def _recordings(robot, seeds: np.ndarray, step: float, commands: np.ndarray, states: list[RobotState]
