@@ -116,10 +116,11 @@ def _show(args: argparse.Namespace, problem: Problem, estimate: Estimate, ahead:
                  for k, name in enumerate(estimate.names)], styles={"no": "yellow", "yes, at its bound": "yellow"})
     for one, other, value in estimate.trades:
         say(f"{one} and {other} trade off (correlation {value:.2f}): the logs tell a combination of the two better")
-    unit, scale = ("mrad", 1e3) if problem.robot.kind == "arm" else ("mm", 1e3)
+    unit, scale = "mrad" if problem.robot.kind == "arm" else "mm", 1e3
+    whole = f" (all that was {'held out' if args.held_out else 'fitted'})"
     say()
     print_table(("prediction", f"before [{unit}]>", f"after [{unit}]>"),
-                [(f"{each.horizon:.3g} s" + (" (all that was held out)" if each.whole else " ahead"),
+                [(f"{each.horizon:.3g} s" + (whole if each.whole else " ahead"),
                   f"{scale * each.errors[0]:.3g}", f"{scale * each.errors[1]:.3g}") for each in ahead])
     say(f"{estimate.method}, {seconds:.1f} s")
     for path in filter(None, (args.output, args.report)):

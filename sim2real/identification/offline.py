@@ -13,14 +13,16 @@ import numpy as np
 
 from sim2real.errors import BadInputError, unknown
 from sim2real.identification import cma_search, sysid_peer
-from sim2real.identification.gauss_newton import Linear, gauss_newton, linearize, refine
+from sim2real.identification.gauss_newton import Linear, bounded_step, gauss_newton, linearize, refine
 from sim2real.identification.problem import Problem
 from sim2real.identification.uncertainty import covariance, standard_deviation_of_prior
 
 METHODS = ("auto", "gauss-newton", "cma", "sysid")
-_FINER = 2  # how much shorter the steps are from which the last corrections come
+# how much shorter the steps are from which the last corrections come; a drone's firmware has steps of its own
+_FINER = {"arm": 2, "drone": 1}
 _NARROWER = 0.7  # times the prior's standard deviation: a posterior that is not even that narrow has learned nothing
-_TRADING = 0.9  # correlation beyond which two parameters are said to trade off
+_SHARP = 0.1  # times the prior's: what is known that well trades nothing that matters
+_TRADING = 0.8  # correlation beyond which two parameters are said to trade off
 _NORMAL_95 = 1.959964
 
 
@@ -77,22 +79,29 @@ def identify(problem: Problem, method: str = "auto", *, seed: int = 0,
     shares = search(problem, progress, seed=seed)
     progress(0.9, "intervals")
     about = linearize(problem, shares)
+    coarse = about.shares
     if method == "gauss-newton":
-        fine = problem.finer(_FINER)
+        coarse = np.clip(coarse + bounded_step(about, about.information), 0.0, 1.0)
+        fine = problem.finer(_FINER[problem.robot.kind])
         about = refine(problem, about, fine)
         fine.close()
-    return _judge(problem, about, method)
+    return _judge(problem, about, coarse, method)
 
 
-def _judge(problem: Problem, about: Linear, method: str) -> Estimate:
+def _judge(problem: Problem, about: Linear, coarse: np.ndarray, method: str) -> Estimate:
     """Values, intervals and what they are worth."""
-    cov = covariance(problem, about)
-    std = np.sqrt(np.diag(cov))
-    correlation = cov / np.outer(std, std)
+    cov = covariance(problem, about, coarse)
+    std, prior = np.sqrt(np.diag(cov)), standard_deviation_of_prior()
     low, high = (np.clip(about.shares + side * _NORMAL_95 * std, 0.0, 1.0) for side in (-1.0, 1.0))
-    pairs = [(problem.names[i], problem.names[j], float(correlation[i, j]))
-             for i in range(len(std)) for j in range(i) if abs(correlation[i, j]) > _TRADING]
     value, low, high = (problem.from_unit(shares) for shares in (about.shares, low, high))
-    return Estimate(problem.names, value, low, high, std, std < _NARROWER * standard_deviation_of_prior(),
+    correlation = cov / np.outer(std, std)
+    return Estimate(problem.names, value, low, high, std, std < _NARROWER * prior,
                     (about.shares <= 1e-6) | (about.shares >= 1.0 - 1e-6), correlation,
-                    tuple(sorted(pairs, key=lambda pair: -abs(pair[2]))), about, method)
+                    _trades(problem.names, correlation, std > _SHARP * prior), about, method)
+
+
+def _trades(names: tuple[str, ...], correlation: np.ndarray, vague: np.ndarray) -> tuple[tuple[str, str, float], ...]:
+    """Pairs of vague parameters whose errors go together, the closest first."""
+    pairs = [(names[j], names[i], float(correlation[i, j])) for i in range(len(names)) for j in range(i)
+             if vague[i] and vague[j] and abs(correlation[i, j]) > _TRADING]
+    return tuple(sorted(pairs, key=lambda pair: -abs(pair[2])))

@@ -19,6 +19,7 @@ from sim2real.identification.naming import names_of
 from sim2real.identification.pieces import Cut, cut
 from sim2real.identification.replay import Replay
 from sim2real.parameters import ParameterSpace
+from sim2real.recordings.alignment import align
 from sim2real.recordings.layout import state_channels
 from sim2real.recordings.preparation import prepare, split
 from sim2real.recordings.recording import Recording
@@ -107,16 +108,17 @@ class Problem:
         fewer = replace(cut, pieces=replace(cut.pieces, command=cut.pieces.command[pieces],
                                             start=cut.pieces.start[pieces]), measured=cut.measured[pieces],
                         recording=cut.recording[pieces], begin=cut.begin[pieces])
-        return self._with(fewer)
+        return self.on(fewer)
 
     def finer(self, factor: int) -> Problem:
         """The same problem in integration steps that are ``factor`` times shorter."""
         pieces = self.cut.pieces
         fine = replace(pieces, command=np.repeat(pieces.command, factor, axis=1), past=factor * pieces.past,
                        step=pieces.step / factor)
-        return self._with(replace(self.cut, pieces=fine, per_row=factor * self.cut.per_row))
+        return self.on(replace(self.cut, pieces=fine, per_row=factor * self.cut.per_row))
 
-    def _with(self, cut: Cut) -> Problem:
+    def on(self, cut: Cut) -> Problem:
+        """The same question to other pieces."""
         return Problem(self.robot, self.names, cut, engine=self.engine, threads=self.threads, fixed=self.fixed)
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
@@ -189,14 +191,15 @@ def make_problem(recordings: Iterable[Recording], robot: RobotDescription, names
     """
     if not 0.0 <= held_out < 0.9:
         raise BadInputError(f"expected a held-out share in [0, 0.9), got {held_out:g}")
-    stretches, notes = [], []
+    stretches, notes, space = [], [], ParameterSpace.for_robot(robot)
     for recording in recordings:
         found, said = prepare(recording, robot)
+        longest = space["actuator_delay"].twin_high
+        found, moved = zip(*(align(stretch, robot, longest) for stretch in found), strict=True)
         stretches += found
-        notes += said
+        notes += [*said, *filter(None, moved)]
     if not stretches:
         raise BadInputError("expected at least one recording")
-    space = ParameterSpace.for_robot(robot)
     chosen = names_of(names, robot, space)
     horizon = HORIZON[robot.kind] if horizon is None else horizon
     options = {"engine": engine or ("mujoco" if robot.kind == "arm" else "quadrotor"), "threads": threads,

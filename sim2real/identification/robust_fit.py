@@ -47,6 +47,17 @@ def fit_noise(problem: Problem, predicted: np.ndarray) -> Fit:
     return Fit(residual, scale, weight / scale[channel] ** 2)
 
 
+def mean_slope(fit: Fit, channel: np.ndarray) -> np.ndarray:
+    """E[psi'] of each sample's channel, (N,).
+
+    psi' = d(w r) / dr = (nu + 1) (nu - z^2) / (nu + z^2)^2 / scale^2 with z = r / scale.
+    """
+    z = (fit.residual / fit.scale[channel]) ** 2
+    slope = (FREEDOM + 1.0) * (FREEDOM - z) / (FREEDOM + z) ** 2
+    mean = np.bincount(channel, slope) / np.maximum(np.bincount(channel), 1)
+    return mean[channel] / fit.scale[channel] ** 2
+
+
 def loss(problem: Problem, predicted: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Minus the logarithm of the posterior density up to a constant, each prediction (n, N) with its own noise: (n,).
 

@@ -6,6 +6,8 @@ rollouts, residuals normalised by each signal's size, dead time as a shift of th
 
 from __future__ import annotations
 
+import contextlib
+import io
 import time
 from collections.abc import Callable
 
@@ -111,7 +113,8 @@ def sysid_search(problem: Problem, progress: Callable[[float, str], None], *, se
         raise BadInputError("method 'sysid' is for arms; use gauss-newton or cma")
     peer = _Peer(problem, time.monotonic() + seconds, progress)
     try:
-        found, _ = sysid.optimize(peer.params, peer, "mujoco", verbose=False, max_iters=_ITERATIONS, x_scale="jac")
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints every iteration and cannot be told not to
+            found, _ = sysid.optimize(peer.params, peer, "mujoco", verbose=False, max_iters=_ITERATIONS, x_scale="jac")
         best = found.as_vector()
     except _TimeIsUp:
         best = peer.best
