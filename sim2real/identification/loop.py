@@ -1,7 +1,7 @@
 """The loop sim -> robot -> identification -> sim, as SimOpt closes it (Chebotar et al. 2019, "Closing the sim-to-real
 loop: adapting simulation randomization with real world experience"):
 
-    train a policy -> run it on the robot, record -> posterior of the parameters -> randomize by it, train on -> ...
+    train a policy -> run it on the robot, record -> posterior of the parameters -> train on draws of it -> ...
 
 The robot here is a twin: a simulator in another engine with parameters and defects that neither training nor
 identification is told. Success is counted before and after on that same twin, and beside it that of a policy that was
@@ -118,7 +118,8 @@ def run_loop(config: LoopConfig, bar: Bar, say: Callable[[str], None]) -> dict:
     for turn in range(1, config.rounds + 1):
         say(f"round {turn}: record the policy on the twin, identify, train on what was found")
         posterior, plan = loop.identify(run, turn)
-        identified.append(posterior_rows(posterior, config.twin, space))
+        identified.append([{**row, "truth": float(config.twin.get(row["name"], space[row["name"]].nominal))}
+                           for row in posterior.rows(space)])
         run = loop.train_on(plan, f"round-{turn}")
         rows.append({**loop.judge(f"round {turn}", run), "inference_seconds": round(posterior.seconds, 1),
                      "evaluations": posterior.evaluations, "temper": posterior.temper,
@@ -195,13 +196,3 @@ class _Loop:
 def twin_values(task_id: str, seed: int, names: tuple[str, ...] = IDENTIFIED) -> dict[str, float]:
     """All values of the hard twin ``seed`` of a task's robot; see ``hard_twins``."""
     return hard_twin(load_task(task_id).space, seed, names)
-
-
-def posterior_rows(posterior: Posterior, truth: Mapping[str, float], space: ParameterSpace) -> list[dict]:
-    """Each parameter as a loop reports it: what was found, and what nobody had told."""
-    interval = posterior.interval(0.9)
-    return [{"name": name, "unit": space[name].unit, "prior": [float(posterior.prior.low[k]),
-                                                               float(posterior.prior.high[k])],
-             "mean": float(posterior.mean[k]), "low90": float(interval[k, 0]), "high90": float(interval[k, 1]),
-             "shrinkage": float(posterior.shrinkage[k]), "truth": float(truth.get(name, space[name].nominal))}
-            for k, name in enumerate(posterior.names)]

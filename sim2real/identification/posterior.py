@@ -158,6 +158,13 @@ class Posterior:
         """Central intervals that hold ``share`` of each parameter's probability, (K, 2)."""
         return self.quantile(np.array([0.5 - 0.5 * share, 0.5 + 0.5 * share]))
 
+    def rows(self, space: ParameterSpace) -> list[dict]:
+        """Each parameter as verbs print it: name, unit, prior, mean, 90 % interval, shrinkage."""
+        interval = self.interval(0.9)
+        return [{"name": name, "unit": space[name].unit, "mean": float(self.mean[k]), "low90": float(interval[k, 0]),
+                 "high90": float(interval[k, 1]), "shrinkage": float(self.shrinkage[k]),
+                 "prior": [float(self.prior.low[k]), float(self.prior.high[k])]} for k, name in enumerate(self.names)]
+
     def draw(self, n: int, seed: int) -> np.ndarray:
         """Equally weighted values (n, K), by systematic resampling (Carpenter et al. 1999) in random order."""
         u = rng.uniform(seed, np.arange(n), 1, "inference", 2)

@@ -212,8 +212,9 @@ def test_a_sure_posterior_makes_a_plan_too(space):
     assert plan.ranges(space)["payload_mass"]["low"] == plan.ranges(space)["payload_mass"]["high"] == 2.0
 
 
-@pytest.mark.parametrize(("named", "words"), [({"keep": 1.5}, "keep: expected a share"), ({"keep": float("nan")}, "keep"),
-                                              ({"shape": "normel"}, "unknown shape 'normel'; did you mean normal")])
+@pytest.mark.parametrize(("named", "words"), [
+    ({"keep": 1.5}, "keep: expected a share"), ({"keep": float("nan")}, "keep"),
+    ({"shape": "normel"}, "unknown shape 'normel'; did you mean normal")])
 def test_impossible_plans_are_refused(space, named, words):
     with pytest.raises(BadInputError, match=words):
         normal_posterior(50).as_plan(space, **named)

@@ -29,7 +29,8 @@ def test_samples_fill_the_box_and_come_back():
 def test_of_the_vocabulary():
     space = ParameterSpace.for_robot(load_robot("ur5e"))
     prior = Prior.of_space(space, ("payload_mass", "stiffness_scale"))
-    assert prior.low.tolist() == [0.0, 0.45] and prior.high.tolist() == [4.0, 1.4] and prior.log.tolist() == [False, True]
+    assert prior.low.tolist() == [0.0, 0.45] and prior.high.tolist() == [4.0, 1.4]
+    assert prior.log.tolist() == [False, True]
 
 
 @pytest.mark.parametrize(("low", "high", "log", "words"), [
