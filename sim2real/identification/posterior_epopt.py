@@ -6,8 +6,8 @@
 Three things keep the weights from collapsing onto one particle, where logs have thousands of samples: the likelihood is
 raised to a power under 1 until the effective sample size holds (tempering); every round's particles stay and are
 weighted by the mixture of all rounds (adaptive multiple importance sampling: Cornuet et al. 2012); q is refitted with
-its covariance, from the particles' regression, and has heavy tails. Weights are right whatever q is, but
-for the few largest, which are cut.
+its covariance, from the particles' regression, and has heavy tails. Weights are right whatever q is, but for the few
+largest, which are cut.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def estimate(likelihood: Likelihood, seed: int, clock: Clock, progress: Progress
     while True:
         for proposal in proposals:
             unit = proposal.draw(n // len(proposals), seed, pool.rounds + 2)
-            pool.add(proposal, unit, likelihood.residuals(unit))
+            if len(unit):  # none where a proposal hardly meets the prior
+                pool.add(proposal, unit, likelihood.residuals(unit))
         need_stable(likelihood)
         weights = pool.weights(likelihood.inflation)  # of all particles so far
         effective = 1.0 / (weights**2).sum()
@@ -62,6 +63,7 @@ class Pool:
         self.unit, self.squares = np.zeros((0, size)), np.zeros(0)
         self._residual: list[np.ndarray] = []  # in single precision
         self._proposals: list[Cube | HeavyTailed] = []
+        self._densities: list[np.ndarray] = []  # of each proposal at all particles, logarithms
         self._counts: list[int] = []
 
     @property
@@ -71,14 +73,16 @@ class Pool:
 
     def add(self, proposal: Cube | HeavyTailed, unit: np.ndarray, residual: np.ndarray) -> None:
         """Take in the particles (n, K) that a proposal gave, and their residuals (n, N)."""
-        squares = sum_of_squares(residual)
         self._residual.extend(residual.astype(np.float32))
-        self.unit, self.squares = np.concatenate([self.unit, unit]), np.concatenate([self.squares, squares])
+        self.unit = np.concatenate([self.unit, unit])
+        self.squares = np.concatenate([self.squares, sum_of_squares(residual)])
+        self._densities = [np.concatenate([known, of.log_density(unit)])
+                           for known, of in zip(self._densities, self._proposals, strict=True)]
         self._proposals.append(proposal)
+        self._densities.append(proposal.log_density(self.unit))
         self._counts.append(len(unit))
-        density = [np.log(count / len(self.unit)) + proposal.log_density(self.unit)
-                   for proposal, count in zip(self._proposals, self._counts, strict=True)]
-        self._log_mixture = np.logaddexp.reduce(density, axis=0)
+        shares = np.log(np.array(self._counts) / len(self.unit))
+        self._log_mixture = np.logaddexp.reduce(shares[:, None] + self._densities, axis=0)
 
     def weights(self, inflation: float) -> np.ndarray:
         """w_i proportional to P(tau | p_i) P(p_i) / sum_r (n_r / n) q_r(p_i), sum 1; P(p) is 1 in the unit cube."""
