@@ -21,10 +21,11 @@ from sim2real.identification.summaries import Summary
 
 ROUNDS = 4
 SAMPLES = 4000
-_COMPONENTS, _HIDDEN = 6, 48  # of the mixture and of its network
-_NOISES = 1  # draws of the log's noise for each simulation
+_COMPONENTS, _HIDDEN = 4, 32  # of the mixture and of its network
+_NOISES = 4  # draws of the log's noise for each simulation
 _NARROW = 0.17  # of the box: errors of the regression under which nothing reaches the box's sides
-_WIDER = 1.25  # of the next box, over the errors of the regression
+_WIDER = 2.0  # of the next box, over the errors of the regression: at its sides the posterior is cut off, and a network
+# that does not tell them well from the middle would be too sure there
 
 
 def estimate(likelihood: Likelihood, seed: int, clock: Clock, progress: Progress) -> Posterior:
