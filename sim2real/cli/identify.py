@@ -82,9 +82,10 @@ def run(args: argparse.Namespace) -> int:
     if args.posterior:
         from sim2real.identification.posterior import Budget, infer
 
+        fine = problem.finer(2)  # a robot integrates exactly
         with progress_bar(f"posterior by {args.posterior}", 1.0, enabled=not args.json) as update:
-            posterior = infer(problem, method=args.posterior, seed=args.seed, budget=Budget(2000, 600.0),
-                              progress=update)
+            posterior = infer(fine, method=args.posterior, seed=args.seed, budget=Budget(2000, 600.0), progress=update)
+        fine.close()
     seconds = time.monotonic() - begun
     if args.output:
         plan = narrowed_plan(estimate, problem.space) if posterior is None else posterior.as_plan(problem.space)
