@@ -35,3 +35,12 @@ def test_laplace_needs_the_problems_own_bounds(problem):
     prior = Prior.of(problem)
     with pytest.raises(BadInputError, match="the prior has others"):
         infer(problem, Prior(prior.names, prior.low, 1.1 * prior.high, prior.log), method="laplace")
+
+
+def test_widened_bounds_hold_in_finer_steps_too(problem):
+    fine = problem.finer(2)
+    np.testing.assert_array_equal(fine.high, problem.high)
+    fine.high = 1.5 * fine.high
+    finest = fine.finer(2)
+    np.testing.assert_array_equal(finest.high, 1.5 * problem.high)
+    np.testing.assert_allclose(finest.from_unit(np.ones(3)), 1.5 * problem.high)
