@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAME = "identify"
 HELP = "fit parameters to logs of a robot, and hand back narrower ranges"
+_POOR = 2.0  # times the sensors' noise
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +113,7 @@ def _as_json(problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: li
                               "nominal": problem.nominal[k], "unit": problem.space[name].unit}
                        for k, name in enumerate(estimate.names)},
         "error_before": ahead[-1].errors[0], "error_after": ahead[-1].errors[1], "seconds": seconds,
-        "unit": "rad" if problem.robot.kind == "arm" else "m", "method": estimate.method,
+        "unit": "rad" if problem.robot.kind == "arm" else "m", "method": estimate.method, "misfit": estimate.misfit,
         "errors": [{"horizon_s": each.horizon, "before": each.errors[0], "after": each.errors[1], "whole": each.whole}
                    for each in ahead],
         "trades": [{"parameters": [one, other], "correlation": value} for one, other, value in estimate.trades],
@@ -122,6 +123,7 @@ def _as_json(problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: li
 def _show(args: argparse.Namespace, problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: list[str],
           seconds: float) -> None:
     from sim2real.cli.output import note, print_table, say
+    from sim2real.identification.offline import trading_groups
 
     for sentence in notes:
         note(sentence)
@@ -129,14 +131,17 @@ def _show(args: argparse.Namespace, problem: Problem, estimate: Estimate, ahead:
                 [(name, f"{estimate.value[k]:.4g}", f"{estimate.low[k]:.4g} to {estimate.high[k]:.4g}",
                   f"{problem.nominal[k]:.4g}", problem.space[name].unit, _verdict(estimate, k))
                  for k, name in enumerate(estimate.names)], styles={"no": "yellow", "yes, at its bound": "yellow"})
-    for one, other, value in estimate.trades:
-        say(f"{one} and {other} trade off (correlation {value:.2f}): the logs tell a combination of the two better")
+    for group in trading_groups(estimate):
+        say(f"{', '.join(group)} trade off: the logs tell a combination of them better than each")
     unit, scale = "mrad" if problem.robot.kind == "arm" else "mm", 1e3
     whole = f" (all that was {'held out' if args.held_out else 'fitted'})"
     say()
     print_table(("prediction", f"before [{unit}]>", f"after [{unit}]>"),
                 [(f"{each.horizon:.3g} s" + (whole if each.whole else " ahead"),
                   f"{scale * each.errors[0]:.3g}", f"{scale * each.errors[1]:.3g}") for each in ahead])
+    if estimate.misfit > _POOR:
+        say(f"residuals are {estimate.misfit:.1f} times the sensors' noise: the robot differs in more than what was "
+            "asked for, so values and intervals may be off; ask for more parameters (--parameters)")
     say(f"{estimate.method}, {seconds:.1f} s")
     for path in filter(None, (args.output, args.report)):
         say(f"wrote {path}")

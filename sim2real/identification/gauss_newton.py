@@ -13,7 +13,7 @@ import numpy as np
 
 from sim2real.errors import SimulationError
 from sim2real.identification.problem import Problem
-from sim2real.identification.robust_fit import PRIOR_PRECISION, Fit, fit_noise, loss
+from sim2real.identification.robust_fit import PRIOR_PRECISION, Fit, fit_noise, loss, misfit
 from sim2real.identification.spread import spread_points
 from sim2real.identification.starts import start_columns, without_starts
 
@@ -66,10 +66,7 @@ def gauss_newton(problem: Problem, progress: Callable[[float, str], None], *, se
 
 
 def _is_poor(problem: Problem, shares: np.ndarray) -> bool:
-    fit = fit_noise(problem, problem.predict(problem.from_unit(shares))[0])
-    noise = np.bincount(problem.labels.channel, problem.sigma) / np.maximum(np.bincount(problem.labels.channel), 1)
-    known = noise > 0.0
-    return bool(np.median(fit.scale[:len(noise)][known] / noise[known]) > _POOR)
+    return misfit(problem, fit_noise(problem, problem.predict(problem.from_unit(shares))[0])) > _POOR
 
 
 def _descend(problem: Problem, shares: np.ndarray, progress: Callable[[float], None],

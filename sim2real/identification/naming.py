@@ -10,8 +10,10 @@ from sim2real.parameters import Parameter, ParameterSpace
 from sim2real.robots import RobotDescription
 
 DEFAULT = {
-    "arm": ("payload_mass", "actuator_delay", "motor_time_constant", "joint_damping_scale", "joint_damping_scale.*",
-            "joint_friction_scale", "joint_friction_scale.*", "stiffness_scale", "damping_gain_scale"),
+    # link masses count as known: positions never tell a common factor of all forces
+    "arm": ("payload_mass", "payload_offset_*", "actuator_delay", "motor_time_constant", "joint_damping_scale",
+            "joint_friction_scale", "joint_friction_scale.*", "stiffness_scale", "stiffness_scale.*",
+            "damping_gain_scale", "armature_scale"),
     "drone": ("mass", "thrust_coefficient", "motor_time_constant", "actuator_delay", "drag_*", "inertia_*"),
 }
 # what a replay of commands does not depend on, or not in a way that a fit can follow

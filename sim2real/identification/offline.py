@@ -15,6 +15,7 @@ from sim2real.errors import BadInputError, unknown
 from sim2real.identification import cma_search, sysid_peer
 from sim2real.identification.gauss_newton import Linear, bounded_step, gauss_newton, linearize, refine
 from sim2real.identification.problem import Problem
+from sim2real.identification.robust_fit import misfit
 from sim2real.identification.uncertainty import covariance, standard_deviation_of_prior
 
 METHODS = ("auto", "gauss-newton", "cma", "sysid")
@@ -39,6 +40,7 @@ class Estimate:
         at_bound: Whether the most likely value is at an end of the range, (K,).
         correlation: Of the estimate's errors, (K, K).
         trades: Pairs of names, with their correlation, of which the recordings tell a combination better than each.
+        misfit: Residuals over the sensors' noise, the median of all channels; 1 where the fit is as good as it can be.
         about: Residuals and Jacobian there.
         method: How it was found.
     """
@@ -52,6 +54,7 @@ class Estimate:
     at_bound: np.ndarray
     correlation: np.ndarray
     trades: tuple[tuple[str, str, float], ...]
+    misfit: float
     about: Linear
     method: str
 
@@ -79,13 +82,13 @@ def identify(problem: Problem, method: str = "auto", *, seed: int = 0,
     shares = search(problem, progress, seed=seed)
     progress(0.9, "intervals")
     about = linearize(problem, shares)
-    coarse = about.shares
+    coarse, factor = np.clip(shares + bounded_step(about, about.information), 0.0, 1.0), _FINER[problem.robot.kind]
     if method == "gauss-newton":
-        coarse = np.clip(coarse + bounded_step(about, about.information), 0.0, 1.0)
-        fine = problem.finer(_FINER[problem.robot.kind])
+        fine = problem.finer(factor)
         about = refine(problem, about, fine)
         fine.close()
-    return _judge(problem, about, coarse, method)
+    compared = method == "gauss-newton" and factor > 1  # else no step was halved
+    return _judge(problem, about, coarse if compared else about.shares, method)
 
 
 def _judge(problem: Problem, about: Linear, coarse: np.ndarray, method: str) -> Estimate:
@@ -97,7 +100,8 @@ def _judge(problem: Problem, about: Linear, coarse: np.ndarray, method: str) -> 
     correlation = cov / np.outer(std, std)
     return Estimate(problem.names, value, low, high, std, std < _NARROWER * prior,
                     (about.shares <= 1e-6) | (about.shares >= 1.0 - 1e-6), correlation,
-                    _trades(problem.names, correlation, std > _SHARP * prior), about, method)
+                    _trades(problem.names, correlation, std > _SHARP * prior), misfit(problem, about.fit), about,
+                    method)
 
 
 def _trades(names: tuple[str, ...], correlation: np.ndarray, vague: np.ndarray) -> tuple[tuple[str, str, float], ...]:
@@ -105,3 +109,12 @@ def _trades(names: tuple[str, ...], correlation: np.ndarray, vague: np.ndarray) 
     pairs = [(names[j], names[i], float(correlation[i, j])) for i in range(len(names)) for j in range(i)
              if vague[i] and vague[j] and abs(correlation[i, j]) > _TRADING]
     return tuple(sorted(pairs, key=lambda pair: -abs(pair[2])))
+
+
+def trading_groups(estimate: Estimate) -> list[list[str]]:
+    """Parameters that trade off with one another, each in one group, in the estimate's order."""
+    groups: list[set[str]] = []
+    for one, other, _ in estimate.trades:
+        touched = [group for group in groups if one in group or other in group]
+        groups = [group for group in groups if group not in touched] + [{one, other}.union(*touched)]
+    return [[name for name in estimate.names if name in group] for group in groups]

@@ -1,6 +1,6 @@
 """What identification compares: recordings of one robot, and what a simulation with other parameters would have said.
 
-    problem, notes = make_problem(recordings, robot, names)
+    problem, judge, notes = make_problem(recordings, robot, names, held_out=0.2)
     problem.predict(values)      # (n, K) -> (n, N)
     problem.measured, problem.sigma, problem.labels
 
@@ -211,4 +211,3 @@ def make_problem(recordings: Iterable[Recording], robot: RobotDescription, names
     problem = Problem(robot, chosen, cut(training, robot, horizon, warm_up), **options)
     judge = Problem(robot, chosen, cut(judging, robot, horizon, warm_up), **options) if judging else None
     return problem, judge, notes
-

@@ -12,7 +12,7 @@ import numpy as np
 
 from sim2real.files import atomic_write_text
 from sim2real.identification import report_pictures
-from sim2real.identification.offline import Estimate
+from sim2real.identification.offline import Estimate, trading_groups
 from sim2real.identification.prediction import Ahead
 from sim2real.identification.problem import Problem
 
@@ -61,8 +61,8 @@ def _parameters(problem: Problem, estimate: Estimate) -> str:
 
 def _trades(estimate: Estimate) -> str:
     if not estimate.trades:
-        return "<p>No pair of parameters that matters.</p>"
-    return _list([f"{one} and {other} (correlation {value:.2f})" for one, other, value in estimate.trades])
+        return "<p>Nothing that matters.</p>"
+    return _list([", ".join(group) for group in trading_groups(estimate)])
 
 
 def _ahead(problem: Problem, ahead: Sequence[Ahead]) -> str:

@@ -47,6 +47,14 @@ def fit_noise(problem: Problem, predicted: np.ndarray) -> Fit:
     return Fit(residual, scale, weight / scale[channel] ** 2)
 
 
+def misfit(problem: Problem, fit: Fit) -> float:
+    """Scale of the residuals over the sensors' noise, the median of all channels."""
+    channel = problem.labels.channel
+    number = np.bincount(channel, minlength=len(problem.channels))
+    noise = np.bincount(channel, problem.sigma, minlength=len(problem.channels)) / np.maximum(number, 1)
+    return float(np.median(fit.scale[number > 0] / noise[number > 0]))
+
+
 def mean_slope(fit: Fit, channel: np.ndarray) -> np.ndarray:
     """E[psi'] of each sample's channel, (N,).
 

@@ -92,7 +92,8 @@ class _Peer:
 
         values = self._problem.complete(params.as_vector()[None])[0]
         space, robot = self._problem.space, self._problem.robot
-        delay = float(values[space.column("actuator_delay")] + values[space.column("sensor_delay")])
+        delay = float(values[space.column("actuator_delay")] + values[space.column("sensor_delay")]
+                      + 0.5 * self._problem.cut.pieces.cycle)  # as in our own replay
         columns = [1 + model.joint(name).qposadr[0] for name in robot.joint_names]
         simulated = TimeSeries(state[:, 0], state[:, columns], measured.signal_mapping)
         window = sysid.apply_delayed_ts_window(measured, simulated, 0.0, self._longest)

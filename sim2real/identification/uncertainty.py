@@ -25,11 +25,10 @@ MEMORY = 1.0  # [s] beyond which residuals count as independent
 
 def covariance(problem: Problem, about: Linear, coarse: np.ndarray) -> np.ndarray:
     """Of the shares u, (K, K); ``coarse`` (K,) are the most likely ones for steps twice as long."""
-    prior = PRIOR_PRECISION * np.eye(len(about.shares))
+    prior, moved = PRIOR_PRECISION * np.eye(len(about.shares)), _INTEGRATION * (about.shares - coarse)
     slope = mean_slope(about.fit, problem.labels.channel)
     inverse = np.linalg.inv(about.jacobian.T @ (slope[:, None] * about.jacobian) + prior)
-    return inverse @ (scores(problem, about) + prior) @ inverse + np.diag(
-        (_INTEGRATION * (about.shares - coarse)) ** 2 + _rounding(problem))
+    return inverse @ (scores(problem, about) + prior) @ inverse + np.outer(moved, moved) + np.diag(_rounding(problem))
 
 
 def _rounding(problem: Problem) -> np.ndarray:

@@ -22,6 +22,7 @@ from sim2real.robots import RobotDescription
 
 _GAP = 5.0  # median steps without a row that end a stretch
 _UNEVEN = 0.05  # of a step: what rows may be off an even grid without being resampled
+_EXTREME = 4.0  # standard deviations
 _SPIKE = 12.0  # standard deviations beyond the range of its neighbours
 _STILL_JOINT, _STILL_PLACE = 0.02, 0.1  # [rad], [m]: a robot that moved less has shown nothing
 
@@ -186,14 +187,17 @@ def split(stretches: Sequence[Stretch], held_out: float) -> tuple[list[Stretch],
 
 
 def white_noise(values: np.ndarray) -> np.ndarray:
-    """Standard deviation of the white noise of each column (n, D), from the median of its third differences.
+    """Standard deviation of the white noise of each column (n, D), from its third differences.
 
-    A smooth motion has hardly any third difference from row to row, noise of variance s^2 one of variance 20 s^2.
+    A smooth motion has hardly any third difference from row to row, noise of variance s^2 one of variance 20 s^2. The
+    root mean square of all but the extreme ones: a median of quantised values is itself a multiple of the quantum.
     """
     third = np.abs(np.diff(values, n=3, axis=0))
     known = np.isfinite(third).any(axis=0) if len(third) else np.zeros(values.shape[1], bool)
     out = np.zeros(values.shape[1])
-    out[known] = 1.4826 * np.nanmedian(third[:, known], axis=0) / np.sqrt(20.0)
+    middle = 1.4826 * np.nanmedian(third[:, known], axis=0)
+    usual = np.where(third[:, known] <= _EXTREME * middle, third[:, known], np.nan)
+    out[known] = np.sqrt(np.nanmean(usual**2, axis=0) / 20.0)
     return out
 
 

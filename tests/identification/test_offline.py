@@ -5,7 +5,7 @@ import pytest
 
 from sim2real.errors import BadInputError, SimulationError
 from sim2real.identification.narrowed import narrowed_plan
-from sim2real.identification.offline import identify
+from sim2real.identification.offline import identify, trading_groups
 from sim2real.identification.prediction import prediction_errors
 from sim2real.identification.problem import make_problem
 from sim2real.randomization import RandomizationPlan
@@ -73,6 +73,7 @@ def test_a_common_factor_of_all_forces_is_not_told_by_positions():
     assert not estimate.identifiable[mass]
     assert estimate.std_shares[stiffness] > 0.05 and estimate.low[stiffness] < 1.0 < estimate.high[stiffness]
     assert any({"link_mass_scale", "stiffness_scale"} == {one, other} for one, other, _ in estimate.trades)
+    assert {"link_mass_scale", "stiffness_scale"} <= set(trading_groups(estimate)[0])
 
 
 def test_what_the_motion_never_asks_for_keeps_the_priors_width():

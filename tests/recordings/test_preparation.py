@@ -130,3 +130,8 @@ def test_roll_pitch_and_yaw_become_a_quaternion_that_goes_on():
     [stretch], _ = prepare(Recording("flight", TIME, flight), CRAZYFLIE)
     assert stretch.state[:, 6] == pytest.approx(np.cos(yaw / 2), abs=1e-9)
     assert stretch.state[:, 9] == pytest.approx(np.sin(yaw / 2), abs=1e-9)
+
+
+def test_noise_of_quantised_values():
+    values = np.round(np.random.default_rng(3).normal(size=(20_000, 1)) * 1e-4 / 1e-4) * 1e-4
+    assert white_noise(values) == pytest.approx(1e-4 * np.sqrt(1 + 1 / 12), rel=0.02)
