@@ -15,12 +15,14 @@ import io
 import numpy as np
 
 from sim2real import rng
+from sim2real.errors import BadInputError
 from sim2real.identification.likelihood import Likelihood, sum_of_squares
 from sim2real.identification.posterior import Clock, Posterior, Progress, need_stable
 from sim2real.identification.summaries import Summary
 
 ROUNDS = 4
 SAMPLES = 4000
+_LEAST = 20  # simulations for each parameter in each round
 _COMPONENTS, _HIDDEN = 4, 32  # of the mixture and of its network
 _NOISES = 4  # draws of the log's noise for each simulation
 _NARROW = 0.17  # of the box: errors of the regression under which nothing reaches the box's sides
@@ -29,9 +31,16 @@ _WIDER = 2.0  # of the next box, over the errors of the regression: at its sides
 
 
 def estimate(likelihood: Likelihood, seed: int, clock: Clock, progress: Progress) -> Posterior:
-    """Samples of the posterior; see ``posterior.infer``."""
+    """Samples of the posterior; see ``posterior.infer``.
+
+    Raises:
+        BadInputError: A budget from which a network learns nothing.
+    """
     prior, size = likelihood.prior, len(likelihood.prior)
-    n = max(1, clock.budget.evaluations // ROUNDS)
+    n = clock.budget.evaluations // ROUNDS
+    if n < _LEAST * size:
+        raise BadInputError(f"npe of {size} parameters needs at least {ROUNDS * _LEAST * size} evaluations, got "
+                            f"{clock.budget.evaluations}; raise the budget, or use epopt")
     low, high = np.zeros(size), np.ones(size)
     unit, residual = np.zeros((0, size)), np.zeros((0, len(likelihood.problem.measured)), np.float32)
     for turn in range(ROUNDS):

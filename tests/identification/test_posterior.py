@@ -137,6 +137,8 @@ def test_budget_and_progress():
             Budget(evaluations, seconds)
     with pytest.raises(BadInputError, match="unknown method 'npee'; did you mean npe"):
         infer(Linear([0.5]), method="npee")
+    with pytest.raises(BadInputError, match="npe of 2 parameters needs at least 160 evaluations, got 100"):
+        infer(Linear([0.5, 0.5]), method="npe", budget=Budget(100, 60.0))
     with pytest.raises(BadInputError, match="laplace needs a problem of recordings"):
         infer(Linear([0.5]), method="laplace")
 
