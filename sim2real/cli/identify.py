@@ -34,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
                         help="that replays (default: mujoco for arms, quadrotor for drones)")
     parser.add_argument("--method", default="auto", choices=("auto", "gauss-newton", "cma", "sysid"),
                         help="auto: gauss-newton, and cma in PyBullet; sysid: MuJoCo's own, to compare with")
+    parser.add_argument("--posterior", choices=("epopt", "npe"), metavar="METHOD",
+                        help="also infer a distribution, epopt (particles) or npe (a network); the plan is made of it, "
+                             "correlations included (docs/posterior.md)")
     parser.add_argument("--held-out", type=float, default=0.2, metavar="SHARE",
                         help="share of each log, its end, on which predictions are judged (default 0.2)")
     parser.add_argument("--horizon", type=float, metavar="S",
@@ -76,17 +79,29 @@ def run(args: argparse.Namespace) -> int:
 
         ahead = prediction_errors(judge or problem, np.stack([problem.nominal, estimate.value]))
         update(1.0)
+    posterior = None
+    if args.posterior:
+        from sim2real.identification.posterior import Budget, infer
+
+        fine = problem.finer(2)  # a robot integrates exactly
+        with progress_bar(f"posterior by {args.posterior}", 1.0, enabled=not args.json) as update:
+            posterior = infer(fine, method=args.posterior, seed=args.seed, budget=Budget(2000, 600.0), progress=update)
+        fine.close()
     seconds = time.monotonic() - begun
     if args.output:
-        atomic_write_text(args.output, narrowed_plan(estimate, problem.space).to_yaml())
+        plan = narrowed_plan(estimate, problem.space) if posterior is None else posterior.as_plan(problem.space)
+        atomic_write_text(args.output, plan.to_yaml())
     if args.report:
         from sim2real.identification.report import write_report
 
         write_report(args.report, problem, judge or problem, estimate, ahead, notes)
     if args.json:
-        print_json(_as_json(problem, estimate, ahead, notes, seconds))
+        more = {} if posterior is None else {"posterior": posterior.rows(problem.space)}
+        print_json({**_as_json(problem, estimate, ahead, notes, seconds), **more})
     else:
         _show(args, problem, estimate, ahead, notes, seconds)
+        if posterior is not None:
+            show_posterior(posterior.rows(problem.space))
     return 0
 
 
@@ -136,3 +151,13 @@ def _verdict(estimate: Estimate, k: int) -> str:
     if not estimate.identifiable[k]:
         return "no"
     return "yes, at its bound" if estimate.at_bound[k] else "yes"
+
+
+def show_posterior(rows: list[dict[str, Any]]) -> None:
+    """What the logs tell of each parameter and what they leave open, as a table."""
+    from sim2real.cli.output import print_table, say
+
+    say()
+    print_table(("posterior", "mean>", "90 % interval>", "prior>", "unit", "deviation over the prior's>"),
+                [(row["name"], f"{row['mean']:.4g}", f"{row['low90']:.4g} to {row['high90']:.4g}",
+                  "{:.3g} to {:.3g}".format(*row["prior"]), row["unit"], f"{row['shrinkage']:.2f}") for row in rows])

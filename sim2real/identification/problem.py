@@ -119,7 +119,9 @@ class Problem:
 
     def on(self, cut: Cut) -> Problem:
         """The same question to other pieces."""
-        return Problem(self.robot, self.names, cut, engine=self.engine, threads=self.threads, fixed=self.fixed)
+        other = Problem(self.robot, self.names, cut, engine=self.engine, threads=self.threads, fixed=self.fixed)
+        other.low, other.high = self.low, self.high  # a loop widens them
+        return other
 
     def to_unit(self, values: np.ndarray) -> np.ndarray:
         """Values (..., K) as shares of the bounds, 0 at ``low`` and 1 at ``high``; by ratios where ``log``."""
