@@ -60,8 +60,8 @@ def _whole_robot(path: Path) -> None:
 def logs(rng: np.random.Generator) -> bool:
     """Logs whose bytes or rows are wrong, read and replayed."""
     from sim2real.deployment.replay import replay
+    from sim2real.recordings.log_reader import LogReader, read_log
     from sim2real.ros.drive import Drive
-    from sim2real.ros.log_reader import LogReader, read_log
 
     data = _good_log()
     if rng.integers(2):

@@ -36,8 +36,8 @@ import numpy as np
 
 from sim2real.deployment.limits import CommandLimits
 from sim2real.errors import DeploymentError
+from sim2real.recordings.log_reader import LogReader
 from sim2real.ros.context import RosContext
-from sim2real.ros.log_reader import LogReader
 from tests.faults.judge import by_publisher
 from tests.faults.recorder import Recorder
 from tests.ros.hand_policies import write_policy

@@ -33,9 +33,9 @@ from sim2real.deployment.bundle import load_bundle, write_bundle
 from sim2real.deployment.encoder import load_encoder
 from sim2real.deployment.seeing import add_encoder
 from sim2real.errors import DeploymentError
+from sim2real.recordings.log_reader import LogReader
 from sim2real.robots import RobotDescription, load_robot
 from sim2real.ros.context import RosContext, message_class
-from sim2real.ros.log_reader import LogReader
 from sim2real.tasks import make_task
 from tests.deployment.hand_encoder import build_seeing_encoder
 from tests.ros.hand_policies import columns, linear_onnx

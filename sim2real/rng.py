@@ -23,7 +23,7 @@ _TO_UNIT = 2.0**-53
 
 STREAMS = {name: i for i, name in enumerate(
     ("episode", "step", "interval", "initial", "goal", "sensor", "command", "drop", "jitter", "observation",
-     "evaluation", "wind", "push", "image", "distractor", "corridor", "identification"))}
+     "evaluation", "wind", "push", "image", "distractor", "corridor", "inference", "identification"))}
 
 
 def _mix(z: np.ndarray) -> np.ndarray:

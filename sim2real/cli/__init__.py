@@ -34,8 +34,10 @@ VERBS = {
     "guard": "stop the robot when the policy's process dies or hangs",
     "security": "write the SROS2 policy of a robot's runner, guard, twin and operator",
     "replay": "run a log's inputs through its bundle again and compare every command",
-    "logs": "read logs of robots by a channel map, and say what is wrong with them",
     "excite": "plan a safe, informative motion of an arm for its identification, or check one",
+    "logs": "read logs of robots, and say what is wrong with them",
+    "identify": "fit parameters to logs of a robot, and hand back narrower ranges",
+    "loop": "close the loop sim -> robot -> identification -> sim on a twin",
     "demo": "the whole job: train, export, evaluate on twins, run over ROS 2",
 }
 # Third-party module -> the extra that brings it; what is not here belongs to the base.
@@ -46,8 +48,8 @@ EXTRAS = {
     "scipy": "identify", "cma": "identify", "sbi": "identify", "rosbags": "identify",
 }
 # Verbs that need more than the one module that happened to be missing first.
-VERB_EXTRAS = {"train": "train", "perceive": "all", "export": "train", "demo": "all", "adapt": "train,plots,cameras",
-               "excite": "all"}
+VERB_EXTRAS = {"train": "train", "loop": "all", "perceive": "all", "export": "train", "demo": "all",
+               "adapt": "train,plots,cameras", "excite": "all"}
 _EXAMPLES = """examples:
   sim2real doctor
   sim2real train ur5e-reach --seed 1

@@ -10,18 +10,20 @@ if TYPE_CHECKING:
     from sim2real.recordings.recording import Recording
 
 NAME = "logs"
-HELP = "read logs of robots by a channel map, and say what is wrong with them"
+HELP = "read logs of robots, and say what is wrong with them"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.description = (
-        "Read logs of any robot (CSV, JSON, npz, each also with gzip; or folders of them) by a channel map, and name "
-        "what is wrong with them: time that goes back, gaps, missing or blown-up values, a robot that never moved, "
-        "currents taken for torques, copies of other logs. Exit code 1 where a log is unfit. docs/recordings.md says "
-        "how to write a map.")
-    parser.add_argument("log", nargs="+", help="a file, or a folder where the map names files")
-    parser.add_argument("--channels", required=True, metavar="MAP",
+        "Read logs of any robot and name what is wrong with them. Logs are: those of `deploy --log` (MCAP) and rosbag2 "
+        "of its driver, both with --robot; tables (CSV, JSON, npz, each also with gzip) with columns named like "
+        "channels; any other tables, or folders of them, by a channel map (--channels). Looked for are: time that "
+        "goes back, gaps, missing or blown-up values, a robot that never moved, currents taken for torques, copies of "
+        "other logs. Exit code 1 where a log is unfit. docs/recordings.md says how to write a map.")
+    parser.add_argument("log", nargs="+", help="a file, a folder of a rosbag2, or a folder where the map names files")
+    parser.add_argument("--robot", metavar="NAME", help="whose logs they are: a name, or a path; logs of ROS need it")
+    parser.add_argument("--channels", metavar="MAP",
                         help="a .yaml file, or the name of one that comes along: bam_servo, nanobench_cf21, sage_so101")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -31,11 +33,14 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.cli.output import print_json, progress_bar
     from sim2real.recordings.channel_map import load_channels
     from sim2real.recordings.flaws import Flaw, find_duplicates, find_flaws
+    from sim2real.robots import load_robot
+    from sim2real.ros.any_log import read_recording
 
-    channels, recordings = load_channels(args.channels), []
+    channels, recordings = load_channels(args.channels) if args.channels else None, []
+    robot = load_robot(args.robot) if args.robot else None
     with progress_bar("logs", len(args.log), enabled=not args.json) as done:
         for path in args.log:
-            recordings.append(channels.read(path))
+            recordings.append(read_recording(path, robot, channels))
             done(len(recordings))
     flaws = [find_flaws(recording) for recording in recordings]
     for copy, first in find_duplicates(recordings).items():

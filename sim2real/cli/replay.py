@@ -30,8 +30,8 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.deployment.bundle import load_bundle
     from sim2real.deployment.replay import replay
     from sim2real.errors import BadInputError
+    from sim2real.recordings.log_reader import LogReader
     from sim2real.ros.drive import Drive
-    from sim2real.ros.log_reader import LogReader
 
     log = LogReader(args.log)
     bundle = load_bundle(args.bundle)

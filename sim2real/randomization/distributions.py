@@ -135,6 +135,30 @@ class TruncatedNormal(Distribution):
 
 
 @dataclass(frozen=True)
+class Quantiles(Distribution):
+    """A measured distribution: its quantiles at evenly spaced probabilities, least to greatest, straight in between."""
+
+    kind = "quantiles"
+    values: tuple[float, ...]
+
+    @property
+    def support(self) -> tuple[float, float]:
+        return self.values[0], self.values[-1]
+
+    def quantile(self, u: np.ndarray) -> np.ndarray:
+        return np.interp(u, np.linspace(0.0, 1.0, len(self.values)), self.values)
+
+    def validate(self) -> None:
+        _finite(self, *self.values)
+        if len(self.values) < 2 or any(a > b for a, b in zip(self.values, self.values[1:], strict=False)):
+            raise RandomizationError(f"quantiles needs at least two values, none below the one before it, got "
+                                     f"{len(self.values)} values; sort them")
+
+    def scaled(self, center: float, factor: float) -> Quantiles:
+        return Quantiles(tuple(center + factor * (v - center) for v in self.values))
+
+
+@dataclass(frozen=True)
 class Choice(Distribution):
     """One of ``values``, with ``weights`` (all alike without)."""
 
@@ -187,7 +211,8 @@ class Constant(Distribution):
         return self
 
 
-KINDS: dict[str, type[Distribution]] = {c.kind: c for c in (Uniform, LogUniform, TruncatedNormal, Choice, Constant)}
+KINDS: dict[str, type[Distribution]] = {
+    c.kind: c for c in (Uniform, LogUniform, TruncatedNormal, Quantiles, Choice, Constant)}
 
 
 def _finite(distribution: Distribution, *numbers: float) -> None:

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import yaml
 
 from sim2real.errors import RandomizationError, unknown
-from sim2real.randomization.distributions import KINDS, Choice, Constant, Distribution
+from sim2real.randomization.correlations import Pairs
+from sim2real.randomization.distributions import KINDS, Choice, Constant, Distribution, Quantiles
 from sim2real.randomization.terms import Interval, Term, check_interval
 from sim2real.yaml_text import load_yaml
 
@@ -24,6 +25,7 @@ class Parts(NamedTuple):
     intervals: dict[str, Interval]
     base: str | None
     without: tuple[str, ...]
+    correlations: dict[tuple[str, str], float]
 
 
 def read_yaml(text: str) -> object:
@@ -46,7 +48,7 @@ def write_yaml(data: dict) -> str:
 
 
 # ---------------------------------------------------------------------- writing
-def dump(terms: Iterable[Term], intervals: Mapping[str, Interval]) -> dict:
+def dump(terms: Iterable[Term], intervals: Mapping[str, Interval], correlations: Pairs | None = None) -> dict:
     """Plain mappings and lists of a plan."""
     data: dict[str, dict] = {"intervals": {}, "terms": {}}
     for name, interval in intervals.items():
@@ -58,6 +60,8 @@ def dump(terms: Iterable[Term], intervals: Mapping[str, Interval]) -> dict:
             continue
         first = data["terms"][term.parameter]
         data["terms"][term.parameter] = [*(first if isinstance(first, list) else [first]), entry]
+    for (a, b), value in (correlations or {}).items():
+        data.setdefault("correlations", {}).setdefault(a, {})[b] = value
     return data
 
 
@@ -66,6 +70,8 @@ def _dump_term(term: Term) -> dict:
     numbers = dataclasses.asdict(distribution)
     if isinstance(distribution, Constant):
         content: object = distribution.value
+    elif isinstance(distribution, Quantiles):
+        content = list(distribution.values)
     elif isinstance(distribution, Choice):
         content = list(distribution.values)
         if distribution.weights is not None:
@@ -91,8 +97,8 @@ def parse(data: object) -> Parts:
     """
     if data is None:
         data = {}
-    data = _mapping("the plan", data, "with terms, and if need be intervals, base and without")
-    _known("the plan", "key", data, ("terms", "intervals", "base", "without"))
+    data = _mapping("the plan", data, "with terms, and if need be intervals, correlations, base and without")
+    _known("the plan", "key", data, ("terms", "intervals", "correlations", "base", "without"))
     base = data.get("base")
     if base is not None and base not in LEVELS:
         raise RandomizationError(f"base: {unknown('level', base, LEVELS)}")
@@ -106,7 +112,11 @@ def parse(data: object) -> Parts:
     for name, entry in _mapping("terms", data.get("terms") or {}, "of parameter: {distribution: numbers}").items():
         for one in entry if isinstance(entry, list) and entry else [entry]:
             terms.append(_term(str(name), one))
-    return Parts(tuple(terms), intervals, base, tuple(without))
+    correlations = {}
+    for a, row in _mapping("correlations", data.get("correlations") or {}, "of parameter: {parameter: number}").items():
+        for b, value in _mapping(f"correlations of {a}", row, "such as {payload_mass: -0.5}").items():
+            correlations[str(a), str(b)] = _number(f"correlation of {a} and {b}", value, "a number")
+    return Parts(tuple(terms), intervals, base, tuple(without), correlations)
 
 
 def _interval(name: str, entry: object) -> Interval:
@@ -151,6 +161,8 @@ def _term(name: str, entry: object) -> Term:
 def _distribution(where: str, kind: str, content: object) -> Distribution:
     if kind == "constant":
         return Constant(_number(where, content, "a number"))
+    if kind == "quantiles":
+        return Quantiles(_numbers(f"{where}, quantiles", content))
     if kind == "choice":
         if not isinstance(content, dict):
             return Choice(_numbers(f"{where}, choice", content))

@@ -19,6 +19,7 @@ from pathlib import Path
 from sim2real.errors import ParameterError, RandomizationError, unknown
 from sim2real.parameters import CORRELATED, Parameter, ParameterSpace
 from sim2real.randomization import document
+from sim2real.randomization.correlations import Copula, Pairs, check_pairs
 from sim2real.randomization.distributions import Constant, LogUniform, Uniform
 from sim2real.randomization.terms import Interval, Term, check_interval
 
@@ -37,10 +38,11 @@ class Column:
 
 @dataclass(frozen=True)
 class RandomizationPlan:
-    """All terms, and the intervals that they name."""
+    """All terms, the intervals that they name, and correlations between parameters that are drawn per episode."""
 
     terms: tuple[Term, ...] = ()
     intervals: Mapping[str, Interval] = field(default_factory=dict)
+    correlations: Pairs = field(default_factory=dict)
 
     # ------------------------------------------------------------------ making one
     @classmethod
@@ -84,13 +86,13 @@ class RandomizationPlan:
             RandomizationError: What is wrong, with the term and the fix.
         """
         parts = document.parse(data)
-        plan = cls(parts.terms, parts.intervals)
+        plan = cls(parts.terms, parts.intervals, parts.correlations)
         if parts.base is None:
             return plan.without(*parts.without) if parts.without else plan
         if space is None:
             raise RandomizationError(f"base: {parts.base} needs the robot's parameters; give from_dict the space")
         base = cls.default(space, parts.base).without(*parts.without)
-        return base.extended(*plan.terms, intervals=plan.intervals)
+        return base.extended(*plan.terms, intervals=plan.intervals, correlations=plan.correlations)
 
     @classmethod
     def from_yaml(cls, text: str, space: ParameterSpace | None = None) -> RandomizationPlan:
@@ -109,7 +111,7 @@ class RandomizationPlan:
 
     def as_dict(self) -> dict:
         """Plain data from which ``from_dict`` makes an equal plan."""
-        return document.dump(self.terms, self.intervals)
+        return document.dump(self.terms, self.intervals, self.correlations)
 
     def to_yaml(self) -> str:
         """YAML text from which ``from_yaml`` makes an equal plan."""
@@ -129,14 +131,15 @@ class RandomizationPlan:
 
     def fixed(self, values: Mapping[str, float]) -> RandomizationPlan:
         """The plan with these parameters, by exact name, always at these values."""
-        kept = [t for t in self.terms if t.parameter not in values]
-        return self._keep([*kept, *(Term(name, Constant(float(v))) for name, v in values.items())])
+        return self.extended(*(Term(name, Constant(float(v))) for name, v in values.items()))
 
-    def extended(self, *terms: Term, intervals: Mapping[str, Interval] | None = None) -> RandomizationPlan:
-        """The plan with ``terms`` instead of what it had under the same names."""
+    def extended(self, *terms: Term, intervals: Mapping[str, Interval] | None = None,
+                 correlations: Pairs | None = None) -> RandomizationPlan:
+        """The plan with ``terms`` and ``correlations`` instead of what it had under the same names."""
         names = {t.parameter for t in terms}
-        merged = dataclasses.replace(self, intervals={**self.intervals, **(intervals or {})})
-        return merged._keep([*(t for t in self.terms if t.parameter not in names), *terms])
+        rest = self._keep(t for t in self.terms if t.parameter not in names)
+        return dataclasses.replace(rest, terms=(*rest.terms, *terms), intervals={**self.intervals, **(intervals or {})},
+                                   correlations={**rest.correlations, **(correlations or {})})
 
     def expanded(self, space: ParameterSpace) -> RandomizationPlan:
         """The same plan with every pattern replaced by the names it stands for."""
@@ -159,7 +162,10 @@ class RandomizationPlan:
         return self._keep(terms)
 
     def _keep(self, terms: Iterable[Term]) -> RandomizationPlan:
-        return dataclasses.replace(self, terms=tuple(terms))
+        terms = tuple(terms)
+        names = [t.parameter for t in terms]
+        left = {pair: r for pair, r in self.correlations.items() if all(_matches(name, names) for name in pair)}
+        return dataclasses.replace(self, terms=terms, correlations=left)
 
     def _must_match(self, patterns: Iterable[str]) -> None:
         names = list(dict.fromkeys(t.parameter for t in self.terms))
@@ -193,7 +199,13 @@ class RandomizationPlan:
                                              f"(when: {within[0]}); keep one of the two")
                 self._check(term, p, space)
                 columns[key] = Column(p, key[0], term)
-        return tuple(columns[key] for key in sorted(columns))
+        found = tuple(columns[key] for key in sorted(columns))
+        if self.correlations:
+            drawn = [c for c in found if c.term.when == "episode"]
+            names = [c.parameter.name for c in drawn]
+            check_pairs(self.correlations, names, [c.parameter.name for c in drawn if c.term.group])
+            Copula(self.correlations, names)
+        return found
 
     def ranges(self, space: ParameterSpace) -> dict[str, dict]:
         """Range of every parameter that varies: name -> low, high, distribution, when (the bundle's manifest)."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from sim2real import rng
 from sim2real.parameters import ParameterSpace
+from sim2real.randomization.correlations import Copula, Pairs
 from sim2real.randomization.distributions import Bank
 from sim2real.randomization.events import EPISODE, Timetable, random_column
 from sim2real.randomization.plan import Column, RandomizationPlan
@@ -18,7 +19,7 @@ _MICROSECONDS = 1e6
 class _Draw:
     """Columns that are drawn together."""
 
-    def __init__(self, columns: Sequence[Column]):
+    def __init__(self, columns: Sequence[Column], correlations: Pairs | None = None):
         terms = [c.term for c in columns]
         self.columns = np.array([c.index for c in columns], int)
         self._bank = Bank([t.distribution for t in terms])
@@ -26,12 +27,13 @@ class _Draw:
         self.random = np.array([random_column(f"group {c.term.group}" if c.term.group else c.parameter.name)
                                 for c in columns], np.uint64)
         self._mirrored = np.flatnonzero([t.anticorrelated for t in terms])
+        self._copula = Copula(correlations or {}, [c.parameter.name for c in columns])
 
     def values(self, u: np.ndarray) -> np.ndarray:
         """Values of uniform numbers (k, len(columns)), which were drawn in the columns ``random``."""
         if len(self._mirrored):
             u[:, self._mirrored] = 1.0 - u[:, self._mirrored]
-        return self._bank.quantile(u)
+        return self._bank.quantile(self._copula.mix(u))
 
 
 class Sampler:
@@ -104,7 +106,7 @@ class Sampler:
 
     def _compile(self, plan: RandomizationPlan) -> None:
         columns = plan.resolve(self.space)
-        self._per_episode = _Draw([c for c in columns if c.term.when == "episode"])
+        self._per_episode = _Draw([c for c in columns if c.term.when == "episode"], plan.correlations)
         self._per_step = _Draw([c for c in columns if c.term.when == "step"])
         names = sorted({c.term.when for c in columns} - {"episode", "step"})
         self._events = {name: _Draw([c for c in columns if c.term.when == name]) for name in names}

@@ -11,10 +11,12 @@ import numpy as np
 QUANTITIES = {
     "position": "rad|m", "velocity": "rad/s|m/s", "effort": "N m|N", "current": "A",
     "command": "rad|m", "command_velocity": "rad/s|m/s", "command_effort": "N m|N", "active": "1",
+    "command_thrust": "N", "command_rate": "rad/s",
     "place": "m", "quaternion": "1", "linear_velocity": "m/s", "angular_velocity": "rad/s", "acceleration": "m/s^2",
     "attitude": "rad", "motor": "1", "voltage": "V",
 }
-GIVEN = ("command", "command_velocity", "command_effort", "motor", "active")  # what was sent: it holds until the next
+# what was sent: it holds until the next
+GIVEN = ("command", "command_velocity", "command_effort", "command_thrust", "command_rate", "motor", "active")
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from sim2real.errors import BadInputError, MissingDependencyError, StorageError
-from sim2real.ros.log_parts import NAME
+from sim2real.recordings.log_parts import NAME
+from sim2real.recordings.log_reader import read_log
 from sim2real.ros.log_pipe import LogPipe
-from sim2real.ros.log_reader import read_log
 
 __all__ = ["Recorder", "read_log"]
 

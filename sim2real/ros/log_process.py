@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sim2real.ros.log_parts import NAME, PART, Parts
+from sim2real.recordings.log_parts import NAME, PART, Parts
 from sim2real.ros.log_writer import CHUNK_BYTES, LogWriter
 
 LENGTH = struct.Struct("<I")  # before each frame in the pipe

@@ -65,13 +65,15 @@ class Simulator(abc.ABC):
 
     # ------------------------------------------------------------------ protocol
     def reset(self, ids: np.ndarray | None = None, state: RobotState | None = None,
-              noise_counter: np.ndarray | None = None) -> None:
+              noise_counter: np.ndarray | None = None, command: np.ndarray | None = None) -> None:
         """Put simulations into ``state`` at rest of all memory: delays, filters, histories and clocks restart.
 
         Args:
             ids: Sorted indices, None for all.
             state: State of the ``len(ids)`` simulations; None is the home pose (arm) or level at the origin (drone).
             noise_counter: Where each simulation's noise streams restart, shape (len(ids),); default: they go on.
+            command: What delays and filters hold as if it had always been given, shape (len(ids), command_size);
+                default: the command that keeps ``state``.
         """
         ids = self.all_ids if ids is None else np.asarray(ids)
         if len(ids) == 0:
@@ -83,7 +85,7 @@ class Simulator(abc.ABC):
         self.time[ids] = 0.0
         self.unstable[ids] = False
         self._write(ids, state)
-        rest = self.rest_command(state)
+        rest = self.rest_command(state) if command is None else np.asarray(command, float)
         self._commands.reset(ids, rest)
         self._reset_actuators(ids, rest)
         truth = self._refresh()

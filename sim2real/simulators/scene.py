@@ -21,6 +21,11 @@ _FRICTION_SOLIMP = (0.998, 0.999, 0.001, 0.5, 2.0)
 
 def arm_model(robot: RobotDescription) -> mujoco.MjModel:
     """The compiled model; bodies carry the links' names, joints and actuators the joints'."""
+    return arm_spec(robot).compile()
+
+
+def arm_spec(robot: RobotDescription) -> mujoco.MjSpec:
+    """What ``arm_model`` compiles."""
     spec = mujoco.MjSpec()
     spec.modelname = robot.name
     substep = robot.control_period / round(robot.control_period / robot.substep)
@@ -43,7 +48,7 @@ def arm_model(robot: RobotDescription) -> mujoco.MjModel:
         actuator.dynprm[0] = robot.actuator.time_constant
         actuator.gainprm[0] = joint.stiffness
         actuator.biasprm[:3] = [0.0, -joint.stiffness, -joint.damping_gain]
-    return spec.compile()
+    return spec
 
 
 def set_options(spec: mujoco.MjSpec, substep: float) -> None:

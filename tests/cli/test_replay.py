@@ -10,9 +10,9 @@ import pytest
 from sim2real.cli import main
 from sim2real.deployment.bundle import load_bundle
 from sim2real.deployment.replay import Transcript
+from sim2real.recordings.log_reader import LogReader
 from sim2real.ros.drive import Drive
 from sim2real.ros.log import Recorder
-from sim2real.ros.log_reader import LogReader
 from sim2real.types import RobotState
 from tests.deployment.tiny_policy import build, tiny_onnx
 

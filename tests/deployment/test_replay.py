@@ -11,9 +11,9 @@ import pytest
 from sim2real.deployment.bundle import load_bundle, write_bundle
 from sim2real.deployment.replay import CALLS, Transcript, replay
 from sim2real.errors import BadInputError
+from sim2real.recordings.log_reader import LogReader
 from sim2real.ros.drive import Drive
 from sim2real.ros.log import Recorder
-from sim2real.ros.log_reader import LogReader
 from sim2real.ros.log_writer import LogWriter
 from sim2real.simulators import make_simulator
 from sim2real.tasks import make_task

@@ -252,7 +252,7 @@ def test_a_file_that_is_swapped_while_the_robot_moves_has_no_effect(rig, reach_b
     later = np.array([sample.command for sample in rig.samples if sample.time > begin + 0.5])
     assert np.ptp(later, axis=0).max() > 0.01
     assert rig.end(node)[0] == 0
-    from sim2real.ros.log_reader import LogReader
+    from sim2real.recordings.log_reader import LogReader
 
     assert LogReader(log).metadata["bundle"] == hashlib.sha256(reach_bundle.read_bytes()).hexdigest()
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from benchmarks.survival import recorder_of
-from sim2real.ros.log_reader import LogReader
+from sim2real.recordings.log_reader import LogReader
 from tests.ros.ros_processes import ROOT
 
 BUSY = ("the state is older than", "this machine is overloaded")

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from sim2real.errors import RandomizationError
-from sim2real.randomization.distributions import Bank, Choice, Constant, LogUniform, TruncatedNormal, Uniform
+from sim2real.randomization.distributions import Bank, Choice, Constant, LogUniform, Quantiles, TruncatedNormal, Uniform
 
 U = (np.arange(5000) + 0.5) / 5000
 ALL = [Uniform(-1.0, 3.0), LogUniform(0.1, 10.0), TruncatedNormal(1.0, 2.0, -1.0, 4.0), Constant(2.5),
-       Choice((1.0, 5.0, 2.0), (1.0, 2.0, 1.0)), Choice((3.0, 4.0))]
+       Choice((1.0, 5.0, 2.0), (1.0, 2.0, 1.0)), Choice((3.0, 4.0)), Quantiles((1.0, 2.0, 2.0, 5.0))]
 
 
 def test_uniform_by_hand():
@@ -19,6 +19,12 @@ def test_uniform_by_hand():
 def test_log_uniform_by_hand():
     np.testing.assert_allclose(LogUniform(0.1, 10.0).quantile(np.array([0.0, 0.5, 0.75, 1.0])),
                                [0.1, 1.0, math.sqrt(10.0), 10.0])
+
+
+def test_quantiles_by_hand():
+    # a third of the mass in each of [1, 2], [2, 2] and [2, 5]
+    values = Quantiles((1.0, 2.0, 2.0, 5.0)).quantile(np.array([0.0, 1 / 6, 0.5, 5 / 6, 1.0]))
+    np.testing.assert_allclose(values, [1.0, 1.5, 2.0, 3.5, 5.0])
 
 
 def test_choice_by_hand():
@@ -76,6 +82,7 @@ def test_scaled_about_a_center(factor):
     assert Choice((1.0, 3.0)).scaled(1.0, factor).values == (1.0, 1.0 + 2 * factor)
     assert TruncatedNormal(0.0, 1.0, -2.0, 2.0).scaled(0.0, factor).support == pytest.approx((-2 * factor, 2 * factor),
                                                                                             abs=1e-12)
+    assert Quantiles((1.0, 3.0)).scaled(1.0, factor).support == (1.0, 1.0 + 2 * factor)
     assert Constant(3.0).scaled(1.0, factor) == Constant(3.0)
 
 
@@ -93,6 +100,9 @@ def test_scaled_log_uniform_needs_a_positive_center():
     (TruncatedNormal(0.0, 0.0, -1.0, 1.0), "std > 0"),
     (TruncatedNormal(0.0, 1.0, 1.0, -1.0), "low <= high"),
     (TruncatedNormal(0.0, 1.0, 20.0, 21.0), "nothing inside"),
+    (Quantiles((1.0,)), "quantiles needs at least two values"),
+    (Quantiles((1.0, 3.0, 2.0)), "none below the one before it"),
+    (Quantiles((1.0, float("nan"))), "finite"),
     (Choice(()), "at least one value"),
     (Choice((1.0, float("nan"))), "finite"),
     (Choice((1.0, 2.0), (1.0,)), "one weight >= 0 per value"),

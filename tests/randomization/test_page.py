@@ -13,7 +13,7 @@ def blocks(root, language):
 
 def test_example_runs(root, arm, tmp_path, monkeypatch):
     pytest.importorskip("mujoco")
-    (plan,), (program,) = blocks(root, "yaml"), blocks(root, "python")
+    (plan, *_), (program,) = blocks(root, "yaml"), blocks(root, "python")
     (tmp_path / "plan.yaml").write_text(plan)
     monkeypatch.chdir(tmp_path)
     names: dict = {}

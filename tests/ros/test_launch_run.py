@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from sim2real.recordings.log_reader import LogReader
 from sim2real.ros.context import import_ros
-from sim2real.ros.log_reader import LogReader
 from tests.faults.recorder import Recorder
 from tests.ros.hand_policies import write_policy
 

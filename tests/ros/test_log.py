@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from sim2real.errors import BadInputError, StorageError
+from sim2real.recordings.log_reader import LogReader
 from sim2real.ros import log as log_module
 from sim2real.ros.log import Recorder, read_log
-from sim2real.ros.log_reader import LogReader
 
 # Puts rows at 400 Hz until it is killed; tells its recorder's process, and in a file how many rows it has put.
 _LOOP = """

@@ -10,10 +10,10 @@ import queue
 import threading
 import time
 
+from sim2real.recordings.log_parts import Parts, part_path
+from sim2real.recordings.log_reader import LogReader
 from sim2real.ros import log_process
-from sim2real.ros.log_parts import Parts, part_path
 from sim2real.ros.log_process import LENGTH, Disk, frames
-from sim2real.ros.log_reader import LogReader
 
 
 class SlowFile(io.FileIO):

@@ -102,6 +102,18 @@ class TestContract:
         sim.reset()
         np.testing.assert_array_equal(packed(first), packed(copy))  # what was handed out stays as it was
 
+    def test_reset_remembers_a_command_as_if_it_had_always_been_given(self, make):
+        sim = make(3)
+        rest = sim.rest_command(sim.home_state(3))
+        moved = []
+        for given in (None, rest, 1.1 * rest + 0.05):
+            sim.reset(noise_counter=np.zeros(3, int), command=given)
+            sim.step(rest)
+            moved.append(packed(sim.true_state()))
+        np.testing.assert_array_equal(moved[0], moved[1])
+        # the nominal dead time is still to come: the first step is under what was remembered
+        assert np.abs(moved[2] - moved[0]).max() > 1e-5
+
     def test_reset_is_idempotent_and_forgets(self, make):
         sim = make(3)
         sim.set_parameters(None, spread(sim))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from sim2real.errors import BadInputError
-from sim2real.ros import log_reader
-from sim2real.ros.log_reader import LogReader, read_log
+from sim2real.recordings import log_reader
+from sim2real.recordings.log_reader import LogReader, read_log
 from sim2real.ros.log_writer import LogWriter
 
 

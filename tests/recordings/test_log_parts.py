@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sim2real.errors import BadInputError
-from sim2real.ros.log_parts import Parts, part_path, parts_of, read_metadata
-from sim2real.ros.log_reader import LogReader
+from sim2real.recordings.log_parts import Parts, part_path, parts_of, read_metadata
+from sim2real.recordings.log_reader import LogReader
 from sim2real.ros.log_writer import LogWriter
 
 

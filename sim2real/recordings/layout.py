@@ -1,0 +1,29 @@
+"""Which channels a robot's log has: what was sent, and what is reported, in the order of the simulators' arrays."""
+
+from __future__ import annotations
+
+from sim2real.robots import RobotDescription
+
+_AXES = "xyz"
+
+
+def command_channels(robot: RobotDescription) -> tuple[str, ...]:
+    """Channels of a command, (C,): joint set points [rad], or collective thrust [N] and body rates [rad/s]."""
+    if robot.kind == "arm":
+        return tuple(f"command.{joint}" for joint in robot.joint_names)
+    return ("command_thrust", *(f"command_rate.{axis}" for axis in _AXES))
+
+
+def state_channels(robot: RobotDescription) -> tuple[str, ...]:
+    """Channels of a state: joint positions, then velocities; or place, velocity, quaternion (w x y z), body rates."""
+    if robot.kind == "arm":
+        return tuple(f"{quantity}.{joint}" for quantity in ("position", "velocity") for joint in robot.joint_names)
+    return (*(f"{quantity}.{axis}" for quantity in ("place", "linear_velocity") for axis in _AXES),
+            *(f"quaternion.{part}" for part in "wxyz"), *(f"angular_velocity.{axis}" for axis in _AXES))
+
+
+def needed_channels(robot: RobotDescription) -> tuple[str, ...]:
+    """Without these nothing can be identified: all commands, and positions or place and attitude."""
+    states = state_channels(robot)
+    least = states[:robot.num_joints] if robot.kind == "arm" else (*states[:3], *states[6:10])
+    return (*command_channels(robot), *least)
