@@ -21,10 +21,10 @@ import numpy as np
 
 from sim2real.cli.output import print_table, progress_bar
 from sim2real.deployment.limits import count_violations
-from sim2real.identification.excitation import Excitation, plan_excitation
-from sim2real.identification.excitation_baselines import gains, told_at_random, told_by_chirp
-from sim2real.identification.excitation_limits import ExcitationLimits
-from sim2real.identification.information import ANCHOR
+from sim2real.identification.excitation.baselines import gains, told_at_random, told_by_chirp
+from sim2real.identification.excitation.information import ANCHOR
+from sim2real.identification.excitation.limits import ExcitationLimits
+from sim2real.identification.excitation.plan import Excitation, plan_excitation
 from sim2real.robots import load_robot
 
 ROBOTS = ("ur5e", "fr3", "so101")

@@ -17,7 +17,7 @@ from pathlib import Path
 from sim2real.cli.output import note, print_json, print_table, progress_bar, say
 from sim2real.evaluation.evaluate import evaluate
 from sim2real.evaluation.twins import TwinPlan
-from sim2real.identification.loop import LoopConfig, run_loop, twin_values
+from sim2real.identification.loop.rounds import LoopConfig, run_loop, twin_values
 from sim2real.training.config import TrainConfig
 from sim2real.training.ppo import train
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim2real.cli.output import print_json, print_table, progress_bar, say
-from sim2real.identification.offline import identify
-from sim2real.identification.problem import Problem, make_problem
-from sim2real.identification.replay import with_step
-from sim2real.identification.sysid_peer import sysid_search
+from sim2real.identification.offline.estimation import identify
+from sim2real.identification.offline.problem import Problem, make_problem
+from sim2real.identification.offline.replay import with_step
+from sim2real.identification.offline.sysid_peer import sysid_search
 from sim2real.parameters import ParameterSpace
 from sim2real.recordings.layout import command_channels, state_channels
 from sim2real.recordings.recording import Recording

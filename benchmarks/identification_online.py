@@ -26,10 +26,10 @@ from sim2real.cli.output import print_table, progress_bar
 from sim2real.deployment.bundle import Bundle, load_bundle
 from sim2real.deployment.identifier_network import Identifier
 from sim2real.evaluation.statistics import wilson_interval
-from sim2real.identification.bound import bound
-from sim2real.identification.compare import gap_closed, success
-from sim2real.identification.following import Estimates, follow, time_to_follow
-from sim2real.identification.universal import from_oracle, train_method
+from sim2real.identification.online.bound import bound
+from sim2real.identification.online.compare import gap_closed, success
+from sim2real.identification.online.following import Estimates, follow, time_to_follow
+from sim2real.identification.online.universal import from_oracle, train_method
 from sim2real.randomization import RandomizationPlan
 from sim2real.training.checkpoints import load_checkpoint
 from sim2real.training.config import TrainConfig, load_run

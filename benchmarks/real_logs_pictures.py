@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.real_logs_rows import Measured
 from sim2real.files import atomic_path
-from sim2real.identification.flight_state import STEP
+from sim2real.identification.responses.flight_state import STEP
 
 MEASURED, OURS, OTHER, GIVEN = "#22313a", "#b0413e", "#2a6f97", "#9aa5ad"
 _ARM_PANELS = (("random_waypoints", "Elbow"), ("single_joint_elbow", "Elbow"), ("static_holding", "Pitch"))

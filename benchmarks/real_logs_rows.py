@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from sim2real.identification.arm_replay import replay
-from sim2real.identification.drone_dynamics import attitude_error
-from sim2real.identification.drone_prediction import HORIZONS, DroneModel, fit_drone, velocity_then
-from sim2real.identification.flight_state import STEP, Flight
-from sim2real.identification.gravity import GravityLoad
-from sim2real.identification.joint_response import ResponseModel, fit_response
-from sim2real.identification.log_fit import Estimate
-from sim2real.identification.response_vocabulary import as_parameters
-from sim2real.identification.servo_friction import MODELS, ServoModel, fit_servo
+from sim2real.identification.responses.arm_replay import replay
+from sim2real.identification.responses.drone_dynamics import attitude_error
+from sim2real.identification.responses.drone_prediction import HORIZONS, DroneModel, fit_drone, velocity_then
+from sim2real.identification.responses.flight_state import STEP, Flight
+from sim2real.identification.responses.gravity import GravityLoad
+from sim2real.identification.responses.joint_response import ResponseModel, fit_response
+from sim2real.identification.responses.log_fit import Estimate
+from sim2real.identification.responses.response_vocabulary import as_parameters
+from sim2real.identification.responses.servo_friction import MODELS, ServoModel, fit_servo
 from sim2real.recordings.channel_map import load_channels
 from sim2real.recordings.flaws import find_duplicates, find_flaws
 from sim2real.recordings.recording import Recording

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from sim2real.identification.excitation_limits import ExcitationLimits, Margin
-    from sim2real.identification.information import Information
+    from sim2real.identification.excitation.information import Information
+    from sim2real.identification.excitation.limits import ExcitationLimits, Margin
 
 NAME = "excite"
 HELP = "plan a safe, informative motion of an arm for its identification, or check one"
@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plan or check, and print."""
     from sim2real.errors import BadInputError
-    from sim2real.identification.excitation_limits import ExcitationLimits
+    from sim2real.identification.excitation.limits import ExcitationLimits
     from sim2real.robots import load_robot
 
     if args.seed < 0:
@@ -78,7 +78,7 @@ def parse_box(text: str | None) -> list[list[float]] | None:
 
 def _wanted(args: argparse.Namespace) -> tuple[str, ...]:
     """What shall be told: a payload that is known shall not."""
-    from sim2real.identification.information import DEFAULT
+    from sim2real.identification.excitation.information import DEFAULT
 
     if args.parameters is not None:
         return tuple(args.parameters)
@@ -89,8 +89,8 @@ def _plan(args: argparse.Namespace, limits: ExcitationLimits) -> int:
     import time
 
     from sim2real.cli.output import print_json, progress_bar
-    from sim2real.identification.excitation import plan_excitation
-    from sim2real.identification.excitation_baselines import gains, told_at_random, told_by_chirp
+    from sim2real.identification.excitation.baselines import gains, told_at_random, told_by_chirp
+    from sim2real.identification.excitation.plan import plan_excitation
 
     begun = time.perf_counter()
     with progress_bar("excitation", 1.0, enabled=not args.json) as bar:
@@ -115,9 +115,9 @@ def _plan(args: argparse.Namespace, limits: ExcitationLimits) -> int:
 
 def _check(args: argparse.Namespace, limits: ExcitationLimits) -> int:
     from sim2real.cli.output import note, print_json, progress_bar
-    from sim2real.identification.excitation_files import read_csv
-    from sim2real.identification.excitation_limits import first_violation
-    from sim2real.identification.information import choose_parameters, information, reference_values
+    from sim2real.identification.excitation.files import read_csv
+    from sim2real.identification.excitation.information import choose_parameters, information, reference_values
+    from sim2real.identification.excitation.limits import first_violation
     from sim2real.parameters import ParameterSpace
 
     time, command = read_csv(args.check, limits.robot)
@@ -149,17 +149,17 @@ def _write(args: argparse.Namespace, limits: ExcitationLimits, time: np.ndarray,
     """The files that were asked for, by option."""
     files = {}
     if args.output:
-        from sim2real.identification.excitation_files import write_csv
+        from sim2real.identification.excitation.files import write_csv
 
         write_csv(args.output, limits.robot, time, command)
         files["csv"] = args.output
     if args.bundle:
-        from sim2real.identification.excitation_bundle import write_excitation
+        from sim2real.identification.excitation.bundle import write_excitation
 
         write_excitation(args.bundle, limits.robot, series, seed=args.seed)
         files["bundle"] = args.bundle
     if args.plot:
-        from sim2real.identification.excitation_picture import draw
+        from sim2real.identification.excitation.picture import draw
 
         draw(args.plot, limits, time, command)
         files["plot"] = args.plot
@@ -167,7 +167,7 @@ def _write(args: argparse.Namespace, limits: ExcitationLimits, time: np.ndarray,
 
 
 def _document(told: Information | None, margins: list[Margin]) -> dict[str, Any]:
-    from sim2real.identification.information import ANCHOR
+    from sim2real.identification.excitation.information import ANCHOR
 
     out: dict[str, Any] = {"margins": [vars(margin) for margin in margins]}
     if told is not None:
@@ -178,7 +178,7 @@ def _document(told: Information | None, margins: list[Margin]) -> dict[str, Any]
 
 def _say(told: Information | None, margins: list[Margin], limits: ExcitationLimits) -> None:
     from sim2real.cli.output import print_table, say
-    from sim2real.identification.information import ANCHOR
+    from sim2real.identification.excitation.information import ANCHOR
 
     if told is not None:
         print_table(("parameter", "unit", "around>", "95 % +->", "link masses known +->", "before +->", ""),

@@ -53,6 +53,6 @@ def export(args: argparse.Namespace):
             raise BadInputError(f"{args.run} is a bundle: give --output, the bundle to write")
         add_encoder(args.run, encoder, args.output, options)
         return Path(args.output)
-    from sim2real.identification.universal import export_any
+    from sim2real.identification.online.universal import export_any
 
     return export_any(args.run, args.output, encoder=encoder, options=options)

@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim2real.identification.offline import Estimate
-    from sim2real.identification.prediction import Ahead
-    from sim2real.identification.problem import Problem
+    from sim2real.identification.offline.estimation import Estimate
+    from sim2real.identification.offline.prediction import Ahead
+    from sim2real.identification.offline.problem import Problem
 
 NAME = "identify"
 HELP = "fit parameters to logs of a robot, and hand back narrower ranges"
@@ -56,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.cli.output import print_json, progress_bar
     from sim2real.evaluation.twins import load_parameter_file
     from sim2real.files import atomic_write_text
-    from sim2real.identification.narrowed import narrowed_plan
-    from sim2real.identification.offline import identify
-    from sim2real.identification.prediction import prediction_errors
-    from sim2real.identification.problem import make_problem
+    from sim2real.identification.offline.estimation import identify
+    from sim2real.identification.offline.narrowed import narrowed_plan
+    from sim2real.identification.offline.prediction import prediction_errors
+    from sim2real.identification.offline.problem import make_problem
     from sim2real.parameters import ParameterSpace
     from sim2real.recordings.channel_map import load_channels
     from sim2real.robots import load_robot
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         update(1.0)
     posterior = None
     if args.posterior:
-        from sim2real.identification.posterior import Budget, infer
+        from sim2real.identification.posterior.inference import Budget, infer
 
         fine = problem.finer(2)  # a robot integrates exactly
         with progress_bar(f"posterior by {args.posterior}", 1.0, enabled=not args.json) as update:
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         plan = narrowed_plan(estimate, problem.space) if posterior is None else posterior.as_plan(problem.space)
         atomic_write_text(args.output, plan.to_yaml())
     if args.report:
-        from sim2real.identification.report import write_report
+        from sim2real.identification.offline.report import write_report
 
         write_report(args.report, problem, judge or problem, estimate, ahead, notes)
     if args.json:
@@ -123,7 +123,7 @@ def _as_json(problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: li
 def _show(args: argparse.Namespace, problem: Problem, estimate: Estimate, ahead: list[Ahead], notes: list[str],
           seconds: float) -> None:
     from sim2real.cli.output import note, print_table, say
-    from sim2real.identification.offline import trading_groups
+    from sim2real.identification.offline.estimation import trading_groups
 
     for sentence in notes:
         note(sentence)

@@ -47,9 +47,9 @@ def run(args: argparse.Namespace) -> int:
 
     from sim2real.cli.output import note, print_json, progress_bar
     from sim2real.evaluation.twins import load_parameter_file
-    from sim2real.identification.loop import LoopConfig, run_loop, twin_values
-    from sim2real.identification.loop_plot import plot_loop
-    from sim2real.identification.posterior import Budget
+    from sim2real.identification.loop.picture import plot_loop
+    from sim2real.identification.loop.rounds import LoopConfig, run_loop, twin_values
+    from sim2real.identification.posterior.inference import Budget
     from sim2real.tasks import load_task
 
     twin = (load_parameter_file(args.parameters, load_task(args.task).space) if args.parameters

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadInputError("expected a task or --resume RUN, got both; a resumed run knows its task")
     options = parse_options(args.option)
 
-    from sim2real.identification.universal import train_method
+    from sim2real.identification.online.universal import train_method
     from sim2real.training.config import TrainConfig
 
     config = TrainConfig(args.task or "", robot=args.robot, options=options, seed=args.seed, steps=args.steps,

@@ -8,7 +8,7 @@ import pytest
 from benchmarks import real_logs, real_logs_rows
 from benchmarks.real_logs import Measured, Row, verdict
 from benchmarks.real_logs_pictures import draw
-from sim2real.identification.log_fit import Estimate
+from sim2real.identification.responses.log_fit import Estimate
 from sim2real.recordings.recording import Recording
 
 needs_data = pytest.mark.skipif(not real_logs.DATA.is_dir(), reason=f"no recordings in {real_logs.DATA}")

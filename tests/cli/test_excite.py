@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sim2real.deployment.bundle import load_bundle
-from sim2real.identification.excitation_files import read_csv, write_csv
+from sim2real.identification.excitation.files import read_csv, write_csv
 from sim2real.robots import load_robot
 
 ROBOT = load_robot("ur5e")

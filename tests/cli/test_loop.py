@@ -75,7 +75,7 @@ def test_bad_input_is_one_line_before_anything_starts(run_cli, tmp_path, argumen
     ({"method": "mcmc"}, "method: expected one of epopt, npe, laplace, got 'mcmc'"),
     ({"start": "nowhere"}, "start: expected none, prior, default or a run folder, got 'nowhere'")])
 def test_impossible_configurations_are_refused(tmp_path, named, words):
-    from sim2real.identification.loop import LoopConfig
+    from sim2real.identification.loop.rounds import LoopConfig
 
     with pytest.raises(BadInputError, match=words):
         LoopConfig("ur5e-reach", {}, tmp_path, **named)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim2real.identification.replay import with_step
+from sim2real.identification.offline.replay import with_step
 from sim2real.parameters import ParameterSpace
 from sim2real.recordings.layout import command_channels, state_channels
 from sim2real.recordings.recording import Recording

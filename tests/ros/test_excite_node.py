@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from sim2real.deployment.limits import CommandLimits, count_violations
-from sim2real.identification.excitation import play, set_points
-from sim2real.identification.excitation_bundle import write_excitation
-from sim2real.identification.excitation_limits import ExcitationLimits
+from sim2real.identification.excitation.bundle import write_excitation
+from sim2real.identification.excitation.limits import ExcitationLimits
+from sim2real.identification.excitation.plan import play, set_points
 from sim2real.robots import load_robot
 from sim2real.ros.context import message_class
 from sim2real.ros.log import read_log

@@ -1,0 +1,1 @@
+"""Motions that tell most of a robot: planned inside all its limits, judged by what they tell."""

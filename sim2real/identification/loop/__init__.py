@@ -1,0 +1,1 @@
+"""Simulation, robot, identification, simulation: the loop on a twin, end to end."""

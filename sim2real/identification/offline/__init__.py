@@ -1,0 +1,1 @@
+"""Parameters from logs: replayed in simulation, fitted, with intervals and what cannot be told."""

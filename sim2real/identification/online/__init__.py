@@ -1,0 +1,1 @@
+"""Parameters inferred while a robot moves, and policies that are told them."""

@@ -1,0 +1,1 @@
+"""Models of real logs: how joints, servos and drones answer their commands."""
