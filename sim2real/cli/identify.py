@@ -53,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     """Read, fit, judge, write and print."""
     import time
 
+    import numpy as np
+
     from sim2real.cli.output import print_json, progress_bar
     from sim2real.evaluation.twins import load_parameter_file
     from sim2real.files import atomic_write_text
@@ -75,8 +77,6 @@ def run(args: argparse.Namespace) -> int:
     with progress_bar("identify", 1.0, enabled=not args.json) as update:
         estimate = identify(problem, args.method, seed=args.seed, progress=update)
         update(0.95, "prediction errors")
-        import numpy as np
-
         ahead = prediction_errors(judge or problem, np.stack([problem.nominal, estimate.value]))
         update(1.0)
     posterior = None

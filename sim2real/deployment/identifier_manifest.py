@@ -10,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from sim2real.deployment.sealed import Finite, Section
 from sim2real.deployment.terms_manifest import ObservationSection
 
+PRIOR_DEVIATION = 3.0**-0.5  # in unit coordinates, of what was drawn from the whole range
+LEVEL, QUANTILE = 0.9, 1.6449  # of intervals, and their half width in standard deviations of a normal distribution
 MAX_MEMORY, MAX_CONTEXT, MAX_PARAMETERS = 65_536, 256, 64
 
 

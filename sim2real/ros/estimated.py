@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 
 from sim2real.deployment.decision import Decision
-from sim2real.deployment.identifier_manifest import IdentifierSection
+from sim2real.deployment.identifier_manifest import QUANTILE, IdentifierSection
 from sim2real.ros.context import RosContext, message_class
 from sim2real.ros.lifecycle import ManagedNode
 
 OUTSIDE = 1.1  # unit coordinate from which on an estimate is outside: a twentieth of the range beyond its end
 LASTING = 0.5  # [s] for which it has to be: the first estimates after a start are guesses
-Z90 = 1.6449  # half width of the 90 % interval of a normal distribution, in standard deviations
 
 
 class Estimated:
@@ -91,7 +90,7 @@ class Estimated:
 
     def _values(self, mean: np.ndarray, deviation: np.ndarray) -> list[tuple[str, float, float, float]]:
         """Name, value and ends of the 90 % interval of each parameter, in its unit."""
-        ends = np.stack([mean, mean - Z90 * deviation, mean + Z90 * deviation], axis=1).astype(float)
+        ends = np.stack([mean, mean - QUANTILE * deviation, mean + QUANTILE * deviation], axis=1).astype(float)
         return [(row.name, *row.from_unit(end).tolist()) for row, end in zip(self._rows, ends, strict=True)]
 
 

@@ -10,14 +10,12 @@ import numpy as np
 
 from sim2real import rng
 from sim2real.deployment.bundle import Bundle
+from sim2real.deployment.identifier_manifest import PRIOR_DEVIATION, QUANTILE
 from sim2real.deployment.runner import Runner
 from sim2real.errors import BadInputError
 from sim2real.evaluation.twins import SEED
-from sim2real.identification.online.losses import QUANTILE
 from sim2real.randomization import RandomizationPlan, Sampler
 from sim2real.simulators import make_simulator
-
-PRIOR_DEVIATION = 3.0**-0.5  # of a uniform on [-1, 1]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import torch
 
+from sim2real.deployment.identifier_manifest import PRIOR_DEVIATION
 from sim2real.identification.online.estimator import Identifier
 from sim2real.identification.online.losses import beta_nll, coverage, square, temperature
 from sim2real.identification.online.rollouts import Collector, Rollouts, Student, Teacher
 from sim2real.training.policy import Actor
 
-PRIOR_DEVIATION = 3.0**-0.5  # of a uniform on [-1, 1]
 Progress = Callable[[float, str], None]
 
 

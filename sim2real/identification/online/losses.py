@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from sim2real.deployment.identifier_manifest import LEVEL, QUANTILE
+
 BETA = 0.5
-LEVEL, QUANTILE = 0.9, 1.6449  # of the intervals, and of the normal distribution
 
 
 def beta_nll(mean: torch.Tensor, deviation: torch.Tensor, target: torch.Tensor, running: torch.Tensor) -> torch.Tensor:
