@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,15 +21,30 @@ os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
 os.environ.setdefault("ROS_DOMAIN_ID", str(20 + os.getpid() % 80))
 
 
+# what a file below tests/ros/ has that starts nodes, or keeps time
+_LIVE = re.compile(r"^(import|from) (time|threading|subprocess|signal|socket|multiprocessing)\b|RosContext|import_ros|"
+                   r"message_class|rclpy|Recorder|def test_\w+\([^)]*\b(ros|processes|wait|domain)\b", re.M)
+
+
+@functools.cache
+def is_live(path: str) -> bool:
+    """Whether the tests of a file talk over ROS 2 or keep time, so that nothing else may run beside them."""
+    text = (ROOT / path).read_text(encoding="utf-8")
+    if path.startswith("tests/ros/"):
+        return bool(_LIVE.search(text))
+    return path.startswith("tests/faults/") or "pytest.mark.ros" in text
+
+
 def pytest_collection_modifyitems(items):
-    """Everything below tests/ros/ is a ROS 2 test, and every fault that is injected into nodes.
+    """The live files below tests/ros/ are ROS 2 tests, and so is every fault that is injected into nodes.
 
     Of each of these faults one test is quick, the first of its file that is not marked slow: five seconds each add up.
     """
     tried = set()
     for item in items:
         injected = item.path.is_relative_to(ROOT / "tests" / "faults") and "processes" in item.fixturenames
-        if injected or item.path.is_relative_to(ROOT / "tests" / "ros"):
+        path = item.path.relative_to(ROOT).as_posix() if item.path.is_relative_to(ROOT) else ""
+        if injected or path.startswith("tests/ros/") and is_live(path):
             item.add_marker(pytest.mark.ros)
         fault = item.get_closest_marker("fault")
         if injected and fault is not None and item.get_closest_marker("slow") is None:
@@ -37,13 +53,9 @@ def pytest_collection_modifyitems(items):
             tried.add(fault.args[0])
 
 
-@functools.cache
 def work_unit(path: str) -> str:
     """What one worker does without the other: a file (its tests share fixtures), or all that talk over ROS 2."""
-    together = path.startswith(("tests/ros/", "tests/faults/"))
-    if together or "pytest.mark.ros" in (ROOT / path).read_text(encoding="utf-8"):
-        return "ros"
-    return path
+    return "ros" if is_live(path) else path
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -37,6 +37,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--posterior", choices=("epopt", "npe"), metavar="METHOD",
                         help="also infer a distribution, epopt (particles) or npe (a network); the plan is made of it, "
                              "correlations included (docs/posterior.md)")
+    parser.add_argument("--evaluations", type=int, default=2000, metavar="N",
+                        help="how many candidates --posterior may replay (default 2000)")
     parser.add_argument("--held-out", type=float, default=0.2, metavar="SHARE",
                         help="share of each log, its end, on which predictions are judged (default 0.2)")
     parser.add_argument("--horizon", type=float, metavar="S",
@@ -62,12 +64,13 @@ def run(args: argparse.Namespace) -> int:
     from sim2real.identification.offline.narrowed import narrowed_plan
     from sim2real.identification.offline.prediction import prediction_errors
     from sim2real.identification.offline.problem import make_problem
+    from sim2real.identification.posterior.inference import Budget
     from sim2real.parameters import ParameterSpace
     from sim2real.recordings.channel_map import load_channels
     from sim2real.robots import load_robot
     from sim2real.ros.any_log import read_recording
 
-    begun, robot = time.monotonic(), load_robot(args.robot)
+    begun, robot, budget = time.monotonic(), load_robot(args.robot), Budget(args.evaluations, 600.0)
     channels = load_channels(args.channels) if args.channels else None
     recordings = [read_recording(path, robot, channels) for path in args.log]
     known = load_parameter_file(args.known, ParameterSpace.for_robot(robot)) if args.known else None
@@ -81,11 +84,11 @@ def run(args: argparse.Namespace) -> int:
         update(1.0)
     posterior = None
     if args.posterior:
-        from sim2real.identification.posterior.inference import Budget, infer
+        from sim2real.identification.posterior.inference import infer
 
         fine = problem.finer(2)  # a robot integrates exactly
         with progress_bar(f"posterior by {args.posterior}", 1.0, enabled=not args.json) as update:
-            posterior = infer(fine, method=args.posterior, seed=args.seed, budget=Budget(2000, 600.0), progress=update)
+            posterior = infer(fine, method=args.posterior, seed=args.seed, budget=budget, progress=update)
         fine.close()
     seconds = time.monotonic() - begun
     if args.output:

@@ -68,13 +68,25 @@ def test_bad_input_is_one_line_and_exit_2(run_cli, log, tmp_path):
         assert code == 2 and words in err and err.count("\n") == 1 and not out, (arguments, err)
 
 
-def test_a_posterior_makes_the_plan(run_cli, log, tmp_path):
-    code, out, err = run_cli("identify", log, *ASKED, "--posterior", "epopt", "--json", "-o", "identified.yaml")
+def posterior_of(run_cli, log, tmp_path, *arguments):
+    """The rows that are printed, and the plan that is written."""
+    code, out, err = run_cli("identify", log, *ASKED, "--posterior", "epopt", "--json", "-o", "identified.yaml",
+                             *arguments)
     assert code == 0 and not err, err
-    rows = {row["name"]: row for row in json.loads(out)["posterior"]}
-    payload = rows["payload_mass"]
-    assert payload["low90"] < payload["mean"] < payload["high90"] and payload["shrinkage"] < 0.2
-    assert payload["low90"] < 2.0 < payload["high90"], payload
     plan = RandomizationPlan.load(tmp_path / "identified.yaml", ParameterSpace.for_robot(UR5E))
     assert plan.ranges(ParameterSpace.for_robot(UR5E))["payload_mass"]["distribution"] == "quantiles"
+    return {row["name"]: row for row in json.loads(out)["posterior"]}, plan
+
+
+def test_a_posterior_makes_the_plan(run_cli, log, tmp_path):
+    rows, _ = posterior_of(run_cli, log, tmp_path, "--evaluations", "160")
+    assert rows["payload_mass"]["low90"] < rows["payload_mass"]["mean"] < rows["payload_mass"]["high90"]
+    assert run_cli("identify", log, *ASKED, "--posterior", "epopt", "--evaluations", "0")[0] == 2
+
+
+@pytest.mark.slow
+def test_a_posterior_holds_the_twins_payload(run_cli, log, tmp_path):
+    rows, plan = posterior_of(run_cli, log, tmp_path)
+    payload = rows["payload_mass"]
+    assert payload["low90"] < 2.0 < payload["high90"] and payload["shrinkage"] < 0.2, payload
     assert ("actuator_delay", "payload_mass") in plan.correlations

@@ -98,7 +98,7 @@ def disturbed(rig, source, line, **changes):
 
 @pytest.mark.fault(26, "camera absent, frozen, slow, late")
 def test_it_does_not_start_without_its_camera(make_rig, seeing, reach_bundle):
-    err = refused(make_rig(seeing), reach_bundle, "--require-camera", "wrist", "--wait", "6")
+    err = refused(make_rig(seeing), reach_bundle, "--require-camera", "wrist", "--wait", "4")
     assert err.endswith("sim2real: error: camera wrist: no image yet (/wrist/image_raw)\n")
 
 
@@ -189,7 +189,7 @@ def framed_goals(tmp_path):
 
 @pytest.mark.fault(33, "transform missing or stale")
 def test_it_does_not_start_without_the_frame_of_its_goal(make_rig, seeing, reach_bundle, framed_goals):
-    err = refused(make_rig(seeing), reach_bundle, "--wait", "5", goals=framed_goals)
+    err = refused(make_rig(seeing), reach_bundle, "--wait", "4", goals=framed_goals)
     assert "goal: frame 'table': no transform connects it to 'base_link'; frames that were placed: none" in err
 
 

@@ -34,7 +34,8 @@ def test_a_velocity_interface_without_a_guard_is_refused(processes, ros, wait, t
     bundle = write_policy(tmp_path / "reach.s2r", "ur5e", "reach")
     processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal", "--interface", "forward_velocity")
     wait(lambda: len(seen) > 50, 30.0)
-    node = processes.start("deploy", bundle, "--interface", "forward_velocity", "--goal=0.4,0.1,0.3", "--arm")
+    node = processes.start("deploy", bundle, "--interface", "forward_velocity", "--goal=0.4,0.1,0.3", "--arm",
+                           "--wait", "4")
     _, err = node.communicate(timeout=30)
     assert node.returncode == 1
     assert err.startswith("sim2real: error: no guard watches this process: start `sim2real guard`")

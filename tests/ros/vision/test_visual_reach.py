@@ -94,6 +94,7 @@ def test_an_arm_reaches_the_block_that_it_sees_and_follows_it(processes, ros, wa
     assert main(["replay", str(tmp_path / "run.mcap"), "--bundle", str(folder / "seeing.s2r")]) == 0
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_named(processes, wait, truth, folder, tmp_path):
     (tmp_path / "faults.yaml").write_text(yaml.safe_dump([{"since": "command", "at": 1.0, "fault": "camera_frozen"}]))
     twin = processes.start(*TWIN, "--block", "0.35,-0.15", "--faults", tmp_path / "faults.yaml")
