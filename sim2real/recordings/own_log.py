@@ -40,7 +40,7 @@ def read_own_log(path: Path, robot: RobotDescription) -> Recording:
     # states are stamped by the node's clock, rows by the recorder's: they are put right after the step
     clock = float(np.median(offsets)) if offsets else 0.0
     time, channels = join(str(path), Stream(np.array(sent), _columns(path, given, commands), {}),
-                          [Stream(np.array(stamps) + clock, _columns(path, names, states), slopes(robot))])
+                          [Stream(np.array(stamps) + clock, _columns(path, names, states), slopes(robot))], even=True)
     return Recording(str(path), time, channels)
 
 

@@ -155,7 +155,9 @@ def _resampled(time: np.ndarray, command: np.ndarray, state: np.ndarray,
     held = np.searchsorted(time, grid + 1e-9, side="right") - 1
     after = np.minimum(held + 1, len(time) - 1)
     share = np.where(after > held, (grid - time[held]) / np.maximum(time[after] - time[held], 1e-12), 0.0)[:, None]
-    return command[held], state[held] * (1.0 - share) + state[after] * share
+    between = state[held] * (1.0 - share) + state[after] * share
+    nearest = np.where(share < 0.5, state[held], state[after])  # where its neighbour was not measured
+    return command[held], np.where(np.isfinite(between), between, nearest)
 
 
 def _without_spikes(stretch: Stretch, names: tuple[str, ...], notes: list[str]) -> Stretch:
@@ -211,8 +213,10 @@ def _check_length(recording: Recording, stretches: list[Stretch], notes: list[st
 
 def _check_motion(recording: Recording, stretches: list[Stretch], robot: RobotDescription) -> None:
     count, least = (robot.num_joints, _STILL_JOINT) if robot.kind == "arm" else (3, _STILL_PLACE)
-    span = max(float(np.nanmax(np.ptp(np.nanquantile(s.state[:, :count], [0.01, 0.99], axis=0), axis=0)))
-               for s in stretches if len(s) > 3)
+    measured = [s.state[:, :count] for s in stretches if np.isfinite(s.state[:, :count]).any(axis=0).all()]
+    if not measured:
+        raise BadInputError(f"{recording.name}: no part of it has both commands and measured values; record both")
+    span = max(float(np.ptp(np.nanquantile(each, [0.01, 0.99], axis=0), axis=0).max()) for each in measured)
     if span < least:
         what = f"joint moves more than {span:.3g} rad" if robot.kind == "arm" else f"place lies {span:.3g} m off"
         raise BadInputError(f"{recording.name}: the robot did not move: no {what}, at least {least:g} are needed; "

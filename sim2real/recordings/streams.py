@@ -1,8 +1,8 @@
 """Messages of several topics as rows of one recording.
 
-Rows are the commands' own times, or the states' where these come more often. A command holds until the next. A state
-that was not measured exactly at a row is put to the nearest one, moved there by its own velocity; rows without a
-measurement have NaN, nothing is made up between measurements.
+Rows are the commands' own times, the states' where these come more often, or an even grid. A command holds until the
+next. A state that was not measured exactly at a row is put to the nearest one, moved there by its own velocity; rows
+without a measurement have NaN, nothing is made up between measurements.
 """
 
 from __future__ import annotations
@@ -29,8 +29,14 @@ class Stream:
     slopes: dict[str, str]
 
 
-def join(name: str, given: Stream, measured: list[Stream]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def join(name: str, given: Stream, measured: list[Stream], *, even: bool = False
+         ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Time (n,) from 0 on and channels (n,) of what was ``given`` and what was ``measured``.
+
+    Args:
+        name: Of the log.
+        given, measured: The streams.
+        even: Whether rows are put on an even grid: where a command that did not come was not sent, so the last held.
 
     Raises:
         BadInputError: One of them is empty, or they have no time in common.
@@ -44,7 +50,13 @@ def join(name: str, given: Stream, measured: list[Stream]) -> tuple[np.ndarray, 
     rows = rows[(rows >= begin) & (rows <= end)]
     if len(rows) < 2:
         raise BadInputError(f"{name}: commands and states have no time in common; are they of one clock?")
-    channels = _held(rows, given)
+    late = 0.0
+    if even:  # to the nearest row: a command that is logged a little late was sent in its turn
+        steps = np.diff(rows)
+        count = int(np.round(steps / np.median(steps)).sum())
+        step = (rows[-1] - rows[0]) / max(count, 1)
+        rows, late = rows[0] + step * np.arange(count + 1), 0.5 * step
+    channels = _held(rows + late, given)
     for stream in measured:
         channels.update(_placed(rows, stream))
     return rows - rows[0], channels

@@ -137,12 +137,16 @@ def test_a_flight_of_a_bag_is_in_our_units(tmp_path):
     assert np.isnan(recording.channels["angular_velocity.x"]).all()  # its driver fills in no body rates
 
 
-def own_log(path, robot="ur5e"):
+def own_log(path, robot="ur5e", jitter=0.0, without=()):
     """A log of ``deploy --log``: a state of every 20th tick, stamped by another clock than the rows."""
     command, position, velocity = motion()
+    late = jitter * np.random.default_rng(0).uniform(0.0, 1.0, len(TIME))
     with path.open("wb") as file:
         writer = LogWriter(file, {"robot": robot})
         for k, t in enumerate(TIME):
+            if k in without:
+                continue
+            t = t + late[k]
             if k % 20 == 0:
                 writer.add("/state", round(1e9 * (100.0 + t)), {
                     "n": k, "call": "step", "now": 7.0 + t, "time": 7.0 + t, "joint_position": position[k].tolist(),
@@ -165,6 +169,22 @@ def test_a_log_of_ours_has_commands_of_every_tick_and_states_where_there_were_an
     from sim2real.recordings.flaws import find_flaws
 
     assert find_flaws(recording) == []  # states come less often, nothing is missing
+
+
+def test_a_busy_machine_s_log_is_one_stretch(tmp_path):
+    """Ticks that come late by up to half of their period, and 40 ms without one, in which the last command held."""
+    own_log(tmp_path / "run.mcap", jitter=0.001, without=range(1001, 1020))
+    recording = read_recording(tmp_path / "run.mcap", UR5E)
+    (stretch,), notes = prepare(recording, UR5E)
+    command, position, _ = motion()
+    assert notes == [] and stretch.period == pytest.approx(0.002, rel=1e-3) and len(stretch) > 1950
+    there = np.flatnonzero(np.isfinite(stretch.state[:, 0]))
+    assert len(there) > 95
+    time = stretch.period * np.arange(len(stretch))
+    off = stretch.state[there, 2] - np.interp(time[there], TIME, position[:, 2])
+    assert np.abs(off).max() < 0.65 * 0.001  # the jitter [s] at up to 0.6 rad/s
+    held = stretch.command[1005:1015, 2]
+    assert np.ptp(held) == 0.0 and held[0] == pytest.approx(command[1000, 2], abs=0.002)
 
 
 def test_a_log_of_another_robot(tmp_path):

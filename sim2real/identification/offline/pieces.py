@@ -97,8 +97,10 @@ def cut(stretches: Sequence[Stretch], robot: RobotDescription, horizon: float, w
             begin.append(stretch.begin + first * period)
     if not starts:
         longest = max(stretch.duration for stretch in stretches)
-        raise BadInputError(f"the longest stretch without a gap has {longest:.2f} s, a piece needs "
-                            f"{warm_up + _LEAST_SHARE * horizon:.2f} s; give a shorter --horizon or a longer log")
+        needed = warm_up + _LEAST_SHARE * horizon
+        why = "give a shorter --horizon or a longer log" if longest < needed else "no measured states to begin from"
+        raise BadInputError(f"the longest stretch without a gap has {longest:.2f} s, a piece needs {needed:.2f} s: "
+                            f"{why}")
     state = RobotState.zeros(len(starts), robot.num_joints)
     for k, start in enumerate(starts):
         state[k:k + 1] = start

@@ -30,20 +30,22 @@ class Ahead:
 
 
 def prediction_errors(judge: Problem, values: np.ndarray) -> list[Ahead]:
-    """Errors for parameter values (n, K), one row ahead, ``HORIZONS`` ahead, and over all that was held out."""
-    stretches, period = judge.cut.stretches, judge.cut.period
+    """Errors for parameter values (n, K), one measurement ahead, ``HORIZONS`` ahead, and over all that was held out."""
+    stretches = judge.cut.stretches
+    known = np.concatenate([np.isfinite(stretch.state[:, 0]) for stretch in stretches])
+    spacing = judge.cut.period * round(len(known) / max(known.sum(), 1))  # states may come less often than commands
     longest = max(stretch.duration for stretch in stretches)
-    steps = [period, *(horizon for horizon in HORIZONS if period < horizon < longest), longest]
-    return [_ahead(judge, horizon, values, whole=horizon == steps[-1]) for horizon in steps]
+    steps = [spacing, *(horizon for horizon in HORIZONS if spacing < horizon < longest), longest]
+    return [_ahead(judge, horizon, values, spacing, whole=horizon == steps[-1]) for horizon in steps]
 
 
-def _ahead(judge: Problem, horizon: float, values: np.ndarray, *, whole: bool) -> Ahead:
+def _ahead(judge: Problem, horizon: float, values: np.ndarray, spacing: float, *, whole: bool) -> Ahead:
     pieces = cut(judge.cut.stretches, judge.robot, horizon, 0.0, every=1, apart=_APART)
     problem = Problem(judge.robot, judge.names, pieces, engine=judge.engine, threads=judge.threads, fixed=judge.fixed)
     labels, places = problem.labels, judge.robot.num_joints if judge.robot.kind == "arm" else 3
     chosen = labels.channel < places
     if not whole:
-        chosen &= labels.lead > horizon - 0.5 * judge.cut.period
+        chosen &= labels.lead > horizon - spacing + 0.5 * judge.cut.period  # the last one measured by then
     residual = (problem.predict(values) - problem.measured)[:, chosen]
     problem.close()
     return Ahead(horizon, np.sqrt((residual**2).mean(axis=1)), whole)
