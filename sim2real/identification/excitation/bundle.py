@@ -14,7 +14,7 @@ from sim2real.robots import RobotDescription
 from sim2real.tasks import make_task
 from sim2real.tasks.joint_series import JointSeries
 
-ON_TRACK = 1.0  # full steps from the series up to which it is followed: no series needs more in a period
+ON_TRACK = 2.5  # full steps from the series up to which it is followed: a period or two that were skipped are made up
 SLOW = 0.1  # share of full speed at which an arm that is further away goes home
 _OPSET, _IR = 17, 8  # read by every onnxruntime since 1.12
 
@@ -36,9 +36,9 @@ def write_excitation(path: str | Path, robot: RobotDescription, series: JointSer
 def follower(joints: int) -> bytes:
     """The ONNX network: along the series, or slowly home where that is far, as after a hold or from another start.
 
-    There the series comes by once a period, at rest.
+    The series comes by there once a period; what is close to it catches up, at full speed at most.
 
-        action = x where max |x| <= 1, else clip(h, -0.1, 0.1);   x, h: steps to the series and to home
+        action = x where max |x| <= 2.5, else clip(h, -0.1, 0.1);   x, h: steps to the series and to home
     """
     def constant(name: str, value, kind=np.float32):
         return numpy_helper.from_array(np.asarray(value, kind), name)

@@ -173,7 +173,24 @@ def test_far_from_the_series_it_goes_home_slowly(plan, tmp_path):
     np.testing.assert_array_equal(policy(near), near[:, :6])
 
 
-def test_one_that_was_held_up_goes_home_and_joins_at_the_next_period(plan, tmp_path):
+def test_a_skipped_period_is_made_up(plan, tmp_path):
+    """Where it is fastest, as a busy machine does it: more than one full step behind for a moment."""
+    robot = plan.robot
+    series = JointSeries(robot.home, 0.8 * plan.series.sine, 0.8 * plan.series.cosine, 4.0, 3)
+    write_excitation(tmp_path / "e.s2r", robot, series, lead_in=0.4, rest=0.4)
+    runner, state = Runner(load_bundle(tmp_path / "e.s2r", robot)), RobotState.zeros(1, 6)
+    state.joint_position[:] = robot.home
+    runner.reset(state, np.ones(1))
+    planned = series.position(0.04 * (np.arange(310) - 10))
+    at = int(np.abs(np.diff(planned[:100], axis=0)).max(axis=1).argmax())  # where it is fastest
+    off = []
+    for k in [k for k in range(200) if k != at]:
+        state.time[:] = 0.04 * k
+        off.append(np.abs(runner.step(state, 0.04 * k).command[0] - planned[k]).max())
+    assert off[at + 6:at + 15] == pytest.approx([0.0] * 9, abs=1e-3) and max(off) < 0.2, off[at - 2:at + 14]
+
+
+def test_one_that_begins_elsewhere_goes_home_and_joins_and_a_hold_is_made_up(plan, tmp_path):
     robot = plan.robot
     series = JointSeries(robot.home, 0.4 * plan.series.sine, 0.4 * plan.series.cosine, 4.0, 3)
     write_excitation(tmp_path / "e.s2r", robot, series, lead_in=0.4, rest=0.4)
@@ -188,10 +205,10 @@ def test_one_that_was_held_up_goes_home_and_joins_at_the_next_period(plan, tmp_p
     speed = np.abs(np.diff(commands, axis=0)).max(axis=1) / (robot.velocity_limit[0] * 0.04)
     planned = series.position(0.04 * (np.arange(310) - 10))
     off = np.abs(commands - planned).max(axis=1)
-    assert speed[5:95].max() < 0.11 and off[:80].min() > 0.01  # the first period is missed, on the way home
-    assert off[120:150].max() < 1e-3  # joined
-    assert speed[160:190].max() < 0.11 and off[158:170].min() > 0.1  # held up: home again
-    assert off[225:].max() < 1e-3 and off[-1] < 1e-6  # and joined again
+    assert speed[5:12].max() < 0.11 and off[:12].min() > 0.1 and speed.max() <= 1.0  # slowly on the way home first
+    assert off[130:150].max() < 1e-3  # joined
+    assert off[152:158].max() > 0.05 and speed[150:].max() <= 1.0  # held up
+    assert off[190:].max() < 1e-3 and off[-1] < 1e-6  # and joined again
 
 
 @pytest.mark.parametrize(("change", "error", "words"), [
