@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks import identification_loop, identification_offline, identification_online
-from sim2real.cli.output import print_json, print_table, say
+from sim2real.cli.output import print_json
 
 PARTS = (*identification_online.PARTS, "offline", "loop")
 
@@ -55,13 +55,7 @@ def main() -> None:
     if args.json:
         print_json(found)
         return
-    for part, rows in found.items():
-        rows = rows.get("rows", [rows]) if isinstance(rows, dict) else rows
-        if isinstance(rows, list) and rows:
-            print_table(list(rows[0]), [[f"{v:.3f}" if isinstance(v, float) else v for v in row.values()]
-                                        for row in rows], title=part)
-        else:
-            say(f"{part}: {rows:.1f}")
+    identification_online.print_parts(found)
 
 
 if __name__ == "__main__":

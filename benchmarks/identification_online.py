@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sim2real.cli.output import print_table, progress_bar
+from sim2real.cli.output import print_table, progress_bar, say
 from sim2real.deployment.bundle import Bundle, load_bundle
 from sim2real.deployment.identifier_network import Identifier
 from sim2real.evaluation.statistics import wilson_interval
@@ -191,6 +191,17 @@ def measure(parts: tuple[str, ...], robots: tuple[str, ...], seeds: list[int], r
     return result
 
 
+def print_parts(found: dict[str, Any]) -> None:
+    """Each part as a table, or as a number."""
+    for part, rows in found.items():
+        rows = rows.get("rows", [rows]) if isinstance(rows, dict) else rows
+        if isinstance(rows, list) and rows:
+            print_table(list(rows[0]), [[f"{v:.3f}" if isinstance(v, float) else v for v in row.values()]
+                                        for row in rows], title=part)
+        else:
+            say(f"{part}: {rows:.1f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -208,12 +219,7 @@ def main() -> None:
     if args.json:
         print(json.dumps(result))
         return
-    for part, rows in result.items():
-        if isinstance(rows, list) and rows:
-            print_table(list(rows[0]), [[f"{v:.3f}" if isinstance(v, float) else v for v in row.values()]
-                                        for row in rows], title=part)
-        else:
-            print(f"{part}: {rows:.1f}")
+    print_parts(result)
 
 
 if __name__ == "__main__":

@@ -145,3 +145,9 @@ def quaternion_ned_frd(q_enu_flu: np.ndarray) -> np.ndarray:
     """``enu_from_flu`` -> ``ned_from_frd`` (and back, up to the sign, fixed to w >= 0), shape (..., 4)."""
     q = multiply(multiply(_NED_ENU, q_enu_flu), _FRD_FLU)
     return np.where(q[..., :1] < 0.0, -q, q)
+
+
+def continuous(quaternions: np.ndarray) -> np.ndarray:
+    """The same attitudes (n, 4) with signs that go on from row to row: q and -q are one attitude."""
+    turns = np.where((quaternions[1:] * quaternions[:-1]).sum(axis=1) < 0.0, -1.0, 1.0)
+    return quaternions * np.concatenate([[1.0], np.cumprod(turns)])[:, None]

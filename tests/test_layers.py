@@ -17,6 +17,7 @@ PACKAGE = ROOT / "sim2real"
 LAYERS = [
     ["errors"],
     ["types", "rotations", "rng", "units", "resources", "files", "yaml_text", "compiled"],
+    ["yaml_model"],
     ["robot_model", "robot_schema", "robot_yaml", "urdf", "kinematics", "simplification", "robot_parts",
      "robot_defaults", "robots"],
     ["cameras", "camera_calibration", "recordings"],

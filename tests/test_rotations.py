@@ -154,3 +154,9 @@ def test_everything_is_batched_over_leading_dimensions():
         assert whole.shape[:2] == (2, 3)
         np.testing.assert_array_equal(whole[1, 2], function(*(a[1, 2] for a in args)))
     np.testing.assert_allclose(rot.from_matrix(rot.matrix(q))[1, 2], rot.from_matrix(rot.matrix(q[1, 2])), atol=1e-15)
+
+
+def test_signs_of_quaternions_go_on():
+    q = np.array([[1.0, 0.0, 0.0, 0.0], [-0.8, -0.6, 0.0, 0.0], [-0.6, -0.8, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
+    expected = [[1.0, 0.0, 0.0, 0.0], [0.8, 0.6, 0.0, 0.0], [0.6, 0.8, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]
+    assert rot.continuous(q).tolist() == expected and q[1, 0] == -0.8

@@ -18,15 +18,14 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from sim2real.errors import BadInputError, unknown
 from sim2real.recordings.recording import GIVEN, QUANTITIES, Recording
 from sim2real.recordings.tables import Table, read_table
 from sim2real.resources import data_path
 from sim2real.units import has_dimension, parse_unit
-from sim2real.yaml_text import read_yaml
+from sim2real.yaml_model import read_model
 
 _COLUMN = re.compile(r"^(.*?)(?:\[(\d+)\])?$")
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -105,16 +104,7 @@ def load_channels(source: str | Path) -> ChannelMap:
         if str(source) not in list_channel_maps():
             raise BadInputError(f"{unknown('channel map', source, list_channel_maps())}; or give a .yaml file of yours")
         path = data_path("assets") / "channels" / f"{source}.yaml"
-    try:
-        found = ChannelMap.model_validate(read_yaml(path))
-    except OSError as error:
-        raise BadInputError(f"channel map {path}: cannot be read: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise BadInputError(f"channel map {path}: not YAML: {' '.join(str(error).split())}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(f"channel map {path}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
-                            ) from error
+    found = read_model(ChannelMap, path, f"channel map {path}")
     for name, entry in found.channels.items():
         _check(path, name, entry, found.files)
     if not has_dimension(found.time.unit, "s"):

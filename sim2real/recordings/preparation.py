@@ -88,9 +88,7 @@ def _with_quaternion(recording: Recording) -> Recording:
         rpy = np.column_stack([channels[f"attitude.{angle}"] for angle in ("roll", "pitch", "yaw")])
         channels.update(zip([f"quaternion.{part}" for part in "wxyz"], rotations.from_rpy(rpy).T, strict=True))
     if all(f"quaternion.{part}" in channels for part in "wxyz"):
-        q = np.column_stack([channels[f"quaternion.{part}"] for part in "wxyz"])
-        turns = np.cumprod(np.where((q[1:] * q[:-1]).sum(axis=1) < 0.0, -1.0, 1.0))
-        q[1:] *= turns[:, None]
+        q = rotations.continuous(np.column_stack([channels[f"quaternion.{part}"] for part in "wxyz"]))
         channels.update(zip([f"quaternion.{part}" for part in "wxyz"], q.T, strict=True))
     return Recording(recording.name, recording.time, channels, recording.frames, recording.constants)
 

@@ -24,7 +24,7 @@ _FINER = {"arm": 2, "drone": 1}
 _NARROWER = 0.7  # times the prior's standard deviation: a posterior that is not even that narrow has learned nothing
 _SHARP = 0.1  # times the prior's: what is known that well trades nothing that matters
 _TRADING = 0.8  # correlation beyond which two parameters are said to trade off
-_NORMAL_95 = 1.959964
+NORMAL_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def _judge(problem: Problem, about: Linear, coarse: np.ndarray, method: str) -> 
     """Values, intervals and what they are worth."""
     cov = covariance(problem, about, coarse)
     std, prior = np.sqrt(np.diag(cov)), standard_deviation_of_prior()
-    low, high = (np.clip(about.shares + side * _NORMAL_95 * std, 0.0, 1.0) for side in (-1.0, 1.0))
+    low, high = (np.clip(about.shares + side * NORMAL_95 * std, 0.0, 1.0) for side in (-1.0, 1.0))
     value, low, high = (problem.from_unit(shares) for shares in (about.shares, low, high))
     correlation = cov / np.outer(std, std)
     return Estimate(problem.names, value, low, high, std, std < _NARROWER * prior,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from sim2real.identification.offline.estimation import Estimate
+from sim2real.identification.offline.estimation import NORMAL_95, Estimate
 from sim2real.parameters import ParameterSpace
 from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.distributions import Constant, TruncatedNormal
 from sim2real.randomization.terms import Term
-
-_95 = 1.959964
 
 
 def narrowed_plan(estimate: Estimate, space: ParameterSpace) -> RandomizationPlan:
@@ -21,6 +19,6 @@ def narrowed_plan(estimate: Estimate, space: ParameterSpace) -> RandomizationPla
         if not estimate.identifiable[k]:
             continue
         value, low, high = (float(array[k]) for array in (estimate.value, estimate.low, estimate.high))
-        width = max(high - value, value - low)
-        terms.append(Term(name, TruncatedNormal(value, width / _95, low, high) if high > low else Constant(value)))
+        deviation = max(high - value, value - low) / NORMAL_95
+        terms.append(Term(name, TruncatedNormal(value, deviation, low, high) if high > low else Constant(value)))
     return RandomizationPlan.default(space).extended(*terms)

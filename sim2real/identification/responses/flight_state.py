@@ -54,9 +54,7 @@ class Flight:
                 raise BadInputError(f"{recording.name}: expected {width} channels {name} with numbers, got "
                                     f"{values.shape[1]}; it has {', '.join(recording.channels)}")
         time = np.arange(recording.time[0], recording.time[-1], STEP)
-        quaternion = found["quaternion"]
-        flips = np.cumprod(np.where((quaternion[1:] * quaternion[:-1]).sum(axis=1) < 0.0, -1.0, 1.0))
-        found["quaternion"] = quaternion * np.concatenate([[1.0], flips])[:, None]
+        found["quaternion"] = rotations.continuous(found["quaternion"])
         place, quaternion, rates, motor, voltage = (_at(time, recording.time, values) for values in found.values())
         high = place[:, 2] > place[:, 2].min() + _FLYING_HEIGHT
         flying = np.flatnonzero(high & (motor.min(axis=1) > _FLYING_SHARE))

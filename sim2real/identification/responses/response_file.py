@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from sim2real.errors import BadInputError, unknown
 from sim2real.files import atomic_write_text
@@ -16,7 +16,7 @@ from sim2real.identification.responses.gravity import GravityLoad
 from sim2real.identification.responses.joint_response import STRUCTURES, ResponseModel
 from sim2real.identification.responses.log_fit import Estimate
 from sim2real.robots import load_robot
-from sim2real.yaml_text import read_yaml
+from sim2real.yaml_model import read_model
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -69,15 +69,7 @@ def read_response(path: str | Path) -> ResponseModel:
     Raises:
         BadInputError: It cannot be read, or its parts do not fit together.
     """
-    try:
-        content = _File.model_validate(read_yaml(path))
-    except OSError as error:
-        raise BadInputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except yaml.YAMLError as error:
-        raise BadInputError(f"{path}: not YAML: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInputError(f"{path}: {'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}") from error
+    content = read_model(_File, path, str(path))
     if content.structure not in STRUCTURES:
         raise BadInputError(f"{path}: {unknown('structure', content.structure, STRUCTURES)}")
     expected = STRUCTURES[content.structure]
