@@ -1,5 +1,7 @@
 """The loop sim -> robot -> identification -> sim on ten twins: success before, after one round, and with the truth.
 
+Beside it stands what randomization alone gives: one policy, trained on all that the robot may be (``--start prior``).
+
     python -m benchmarks.identification_loop --json
 
 Every twin starts from the same policy, trained on the nominal robot. Twins are those of ``hard_twins`` in the order of
@@ -17,7 +19,10 @@ from pathlib import Path
 from sim2real.cli.output import note, print_json, print_table, progress_bar, say
 from sim2real.evaluation.evaluate import evaluate
 from sim2real.evaluation.twins import TwinPlan
+from sim2real.identification.loop.hard_twins import IDENTIFIED, prior_plan, wide_prior
 from sim2real.identification.loop.rounds import LoopConfig, run_loop, twin_values
+from sim2real.randomization import RandomizationPlan
+from sim2real.tasks import load_task
 from sim2real.training.config import TrainConfig
 from sim2real.training.ppo import train
 
@@ -43,28 +48,38 @@ def measure(out: Path, *, twins: int = 10, episodes: int = 200, method: str = "e
         first: Seed of the first twin.
 
     Returns:
-        "rows", a twin each (see ``row_of``), "passed_over", "method", "seconds".
+        "rows", a twin each (see ``row_of``; "prior" is the randomized policy's success), "passed_over", "method",
+        "seconds".
     """
     begin = time.monotonic()
-    if start is None:
-        with progress_bar("train on the nominal robot", 1.0) as update:
-            start = train(TrainConfig(TASK, seed=seed, randomization="none", threads=threads, out=out / "start"),
-                          lambda done, total, text: update(done / total, text)).run
+    start = start or train_on("none", out / "start", seed, threads)
+    randomized = train_on(prior_plan(wide_prior(load_task(TASK).space, IDENTIFIED)), out / "prior", seed, threads)
     rows, passed_over, candidate = [], [], first
     while len(rows) < twins:
         values, number = twin_values(TASK, candidate), candidate
         candidate += 1
-        found, _ = evaluate(start / "policy.s2r", "pybullet", SCOUTING, 10_000, TwinPlan(values, draw=False),
-                            workers=workers)
-        if found["success_rate"] >= GOOD:
+        if success_on(values, start, SCOUTING, 10_000, workers) >= GOOD:
             passed_over.append(number)
             continue
         summary = run_loop(LoopConfig(TASK, values, out / f"twin-{number}", start=start, method=method,
                                       episodes=episodes, seed=seed, workers=workers, threads=threads),
                            _no_bar, lambda text: None)
-        rows.append(row_of(number, summary))
-        note(f"twin {number}: {rows[-1]['before']:.1%} -> {rows[-1]['after']:.1%} (truth {rows[-1]['truth']:.1%})")
+        rows.append(row_of(number, summary) | {"prior": success_on(values, randomized, episodes, 0, workers)})
+        note("twin {twin}: {before:.1%} -> {after:.1%} (truth {truth:.1%}, prior alone {prior:.1%})".format(**rows[-1]))
     return {"rows": rows, "passed_over": passed_over, "method": method, "seconds": round(time.monotonic() - begin, 1)}
+
+
+def train_on(plan: RandomizationPlan | str, folder: Path, seed: int, threads: int) -> Path:
+    """The run folder of a policy that is trained under ``plan``."""
+    with progress_bar(f"train {folder.name}", 1.0) as update:
+        return train(TrainConfig(TASK, seed=seed, randomization=plan, threads=threads, out=folder),
+                     lambda done, total, text: update(done / total, text)).run
+
+
+def success_on(values: dict[str, float], run: Path, episodes: int, seed: int, workers: int | None) -> float:
+    """Success of a run's policy on one twin."""
+    found, _ = evaluate(run / "policy.s2r", "pybullet", episodes, seed, TwinPlan(values, draw=False), workers=workers)
+    return found["success_rate"]
 
 
 def row_of(twin: int, summary: dict) -> dict:
@@ -102,11 +117,14 @@ def main() -> None:
     if args.json:
         print_json(found)
         return
-    print_table(("twin>", "before>", "after one round>", "trained on the truth>", "nominal after>", "in 90 %>"),
-                [(r["twin"], *(f"{r[key]:.1%}" for key in ("before", "after", "truth", "nominal_after", "inside90")))
-                 for r in found["rows"]])
-    mean = {key: sum(r[key] for r in found["rows"]) / len(found["rows"]) for key in ("before", "after", "truth")}
-    say(f"mean: {mean['before']:.1%} -> {mean['after']:.1%}, truth {mean['truth']:.1%}; down on "
+    print_table(("twin>", "before>", "after one round>", "trained on the truth>", "on the prior>", "nominal after>",
+                 "in 90 %>"),
+                [(r["twin"], *(f"{r[key]:.1%}" for key in ("before", "after", "truth", "prior", "nominal_after",
+                                                           "inside90"))) for r in found["rows"]])
+    mean = {key: sum(r[key] for r in found["rows"]) / len(found["rows"])
+            for key in ("before", "after", "truth", "prior")}
+    say(f"mean: {mean['before']:.1%} -> {mean['after']:.1%}, truth {mean['truth']:.1%}, randomized alone "
+        f"{mean['prior']:.1%}; down on "
         f"{sum(r['after'] < r['before'] for r in found['rows'])}; passed over (over {GOOD:.0%} before): "
         f"{found['passed_over']}; {found['seconds']:.0f} s")
 

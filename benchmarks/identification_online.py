@@ -61,9 +61,9 @@ class Case:
     change: tuple[str, float, float] | None = None
 
 
-ARM = Case("ur5e-reach", {"episode_seconds": 2.4}, str(PLANS / "ur5e_wide.yaml"), 400_000,
+ARM = Case("ur5e-reach", {"episode_seconds": 2.4}, str(PLANS / "ur5e_wide.yaml"), 1_200_000,
            ("payload_mass", "stiffness_scale", "damping_gain_scale", "actuator_delay"),
-           {"episodes": 16384, "updates": 2500, "width": 128}, ("payload_mass", 1.0, 3.0))
+           {"episodes": 65536, "updates": 4000, "width": 128, "learning_rate": 6e-3}, ("payload_mass", 1.0, 3.0))
 HOVER = Case("crazyflie-hover", {}, "default", 3_200_000,
              ("mass", "thrust_coefficient", "motor_time_constant", "battery_voltage_scale"),
              change=("battery_voltage_scale", 1.01, 0.99))

@@ -21,11 +21,12 @@ class Graph:
         self._name, self._nodes, self._weights = name, [], []
 
     def constant(self, value: torch.Tensor | float | Sequence[int]) -> str:
-        """A tensor (as float32), a number, or a list of whole numbers (as int64: sizes and indices)."""
-        whole = isinstance(value, (list, tuple))
-        array = value.detach().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+        """A tensor as it is, a number (as float32), or a list of whole numbers (as int64: sizes and indices)."""
+        if isinstance(value, torch.Tensor):
+            kept = np.array(value.detach().numpy(), order="C")
+        else:
+            kept = np.array(value, np.int64 if isinstance(value, (list, tuple)) else np.float32)
         name = f"c{len(self._weights)}"
-        kept = np.array(array, np.int64 if whole else np.float32, order="C")
         self._weights.append(numpy_helper.from_array(kept, name))
         return name
 

@@ -1,4 +1,4 @@
-"""The identifier as a torch module: normalised features, a network with a memory, and heads on its output."""
+"""The identifier as a torch module: whitened features, a network with a memory, and heads on its output."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ import torch
 from torch import nn
 
 from sim2real.identification.online.networks import make_network
-from sim2real.training.policy import Normaliser
+from sim2real.identification.online.whitening import Whitening
 
 CONTEXTS = ("mean", "latent", "state")
 CLIP = 1.5  # of means that a policy is conditioned on, in unit coordinates: beyond it the policy was never trained
 PRIOR = math.log(1.0 / math.sqrt(3.0))  # logarithm of the standard deviation of a uniform on [-1, 1]
 # bounds of the logarithm of a deviation: less is a claim that a few thousand episodes cannot bear out
 LEAST, MOST = math.log(0.01), 1.0
-SMALL = 30.0  # changes of a thirtieth of their deviation are small ones
 
 
 class Identifier(nn.Module):
@@ -33,40 +32,26 @@ class Identifier(nn.Module):
                  width: int = 64):
         super().__init__()
         self.features, self.estimates, self.context, self.kind = features, parameters, context, kind
-        self.normaliser = Normaliser(2 * features, clip=5.0)
-        self.enter = nn.Sequential(nn.Linear(3 * features, width), nn.ELU())
+        self.whitening = Whitening(features)
+        self.enter = nn.Sequential(nn.Linear(self.whitening.size, width), nn.ELU())
         self.network = make_network(kind, width, width)
         self.leave = nn.Sequential(nn.Linear(width, width), nn.ELU())
-        # the network's own, the features of the instant before, and whether there was one
-        self.memory_size = self.network.memory_size + features + 1
+        self.memory_size = self.network.memory_size + self.whitening.memory_size
         self.context_size = {"mean": parameters, "latent": latent, "state": width}[context]
         self.head = nn.Linear(width, 2 * parameters) if parameters else None
         self.to_latent = nn.Linear(width, latent) if context == "latent" else None
         self.register_buffer("temperature", torch.ones(parameters))
 
-    def prepare(self, features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
-        """Features (..., F) and their change since the instant before (..., F) as the network sees them (..., width).
-
-        What parameters do shows in small changes beside large motions: a sag of millimetres, an acceleration. So
-        changes are seen twice, the second time on a logarithmic scale.
-        """
-        x = self.normaliser(torch.cat([features, change], dim=-1))
-        small = torch.asinh(SMALL * x[..., self.features:])
-        return self.enter(torch.cat([x, small], dim=-1))
-
     def forward(self, features: torch.Tensor, memory: torch.Tensor) -> dict[str, torch.Tensor]:
         """One instant: (n, F), (n, M) -> memory_out (n, M), context (n, C), and mean and deviation (n, K)."""
-        memory, last, seen = memory.split([self.network.memory_size, self.features, 1], dim=1)
-        hidden, memory = self.network.step(self.prepare(features, seen * (features - last)), memory)
-        return {"memory_out": torch.cat([memory, features, torch.ones_like(seen)], dim=1), **self.read(hidden)}
+        own, seen = memory.split([self.network.memory_size, self.whitening.memory_size], dim=1)
+        x, seen = self.whitening.step(features, seen)
+        hidden, own = self.network.step(self.enter(x), own)
+        return {"memory_out": torch.cat([own, seen], dim=1), **self.read(hidden)}
 
     def sequence(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
         """Whole episodes from their start: (T, n, F) -> context (T, n, C), mean and deviation (T, n, K)."""
-        return self.read(self.network.sequence(self.prepare(features, changes(features))))
-
-    def fit_normaliser(self, features: torch.Tensor) -> None:
-        """Take in what episodes (T, n, F) look like."""
-        self.normaliser.update(torch.cat([features, changes(features)], dim=-1).flatten(0, 1))
+        return self.read(self.network.sequence(self.enter(self.whitening.sequence(features))))
 
     def read(self, hidden: torch.Tensor) -> dict[str, torch.Tensor]:
         """The heads on the network's output (..., H)."""
@@ -87,8 +72,3 @@ class Identifier(nn.Module):
     def empty_memory(self, n: int) -> torch.Tensor:
         """The beginning of ``n`` episodes (n, M)."""
         return torch.zeros(n, self.memory_size)
-
-
-def changes(features: torch.Tensor) -> torch.Tensor:
-    """Change of each instant's features since the one before, zero at the first, (T, n, F)."""
-    return torch.diff(features, dim=0, prepend=features[:1])

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from onnx import TensorProto
 
 from sim2real.deployment.identifier import GoldenSequence, IdentifierFile, run_sequence
 from sim2real.deployment.identifier_manifest import EstimateSection, IdentifierSection
 from sim2real.deployment.identifier_network import Identifier as Runtime
 from sim2real.deployment.terms_manifest import ObservationSection
-from sim2real.identification.online.estimator import CLIP, LEAST, MOST, PRIOR, SMALL, Identifier
+from sim2real.identification.online.estimator import CLIP, LEAST, MOST, PRIOR, Identifier
 from sim2real.identification.online.networks import Gru, Tcn, Window
+from sim2real.identification.online.whitening import CLIP as BOUND
+from sim2real.identification.online.whitening import INSTANTS, SMALL
 from sim2real.tasks import Task
 from sim2real.training.onnx_graph import Graph
 
@@ -47,20 +50,11 @@ def difference(identifier: Identifier, features: torch.Tensor) -> float:
 
 def to_onnx(identifier: Identifier) -> bytes:
     """One step: ``features``, ``memory`` -> ``memory_out``, ``context``, ``mean``, ``deviation``."""
-    graph, normaliser, n = Graph("identifier"), identifier.normaliser, identifier.estimates
-    network, features = identifier.network, identifier.features
-    own, last, seen = graph.split("memory", [network.memory_size, features, 1])
-    change = graph.node("Mul", graph.node("Sub", "features", last), seen)
-    x = graph.node("Concat", "features", change, axis=1)
-    x = graph.node("Sub", x, graph.constant(normaliser.mean))
-    x = graph.node("Mul", x, graph.constant(1.0 / torch.sqrt(normaliser.variance + 1e-4)))
-    x = graph.clip(x, -normaliser.clip, normaliser.clip)
-    _, changed = graph.split(x, [features, features])
-    small = graph.node("Asinh", graph.node("Mul", changed, graph.constant(SMALL)))
-    x = graph.layers(graph.node("Concat", x, small, axis=1), identifier.enter)
+    graph, network, n = Graph("identifier"), identifier.network, identifier.estimates
+    own, seen = graph.split("memory", [network.memory_size, identifier.whitening.memory_size])
+    x, seen = _enter(graph, identifier, seen)
     state, memory = _STEPS[type(network)](graph, network, x, own)
     hidden = graph.layers(state, identifier.leave)
-    seen = graph.node("Pad", "features", graph.constant([0, 0, 0, 1]), graph.constant(1.0))  # and a column of ones
     memory = graph.node("Concat", memory, seen, axis=1)
     outputs = {"memory_out": (memory, identifier.memory_size)}
     if n:
@@ -76,6 +70,22 @@ def to_onnx(identifier: Identifier) -> bytes:
         context = state
     return graph.model({"features": identifier.features, "memory": identifier.memory_size},
                        outputs | {"context": (context, identifier.context_size)})
+
+
+def _enter(graph: Graph, identifier: Identifier, memory: str) -> tuple[str, str]:
+    whitening, first = identifier.whitening, identifier.enter[0]
+    last, earlier, seen = graph.split(memory, [whitening.features, (INSTANTS - 2) * whitening.features, 1])
+    change = graph.node("Mul", graph.node("Sub", "features", last), seen)
+    window = graph.node("Concat", "features", change, earlier, axis=1)
+    memory, _ = graph.split(window, [(INSTANTS - 1) * whitening.features, whitening.features])
+    memory = graph.node("Pad", memory, graph.constant([0, 0, 0, 1]), graph.constant(1.0))  # and a column of ones
+    kept = whitening.matrix.any(dim=0)  # the others are always zero
+    matrix = whitening.matrix[:, kept]
+    x = graph.node("Cast", window, to=TensorProto.DOUBLE)
+    x = graph.node("Cast", graph.linear(x, matrix.T, -whitening.mean @ matrix), to=TensorProto.FLOAT)
+    small = graph.node("Asinh", graph.node("Mul", x, graph.constant(SMALL)))
+    x = graph.node("Concat", graph.clip(x, -BOUND, BOUND), small, axis=1)
+    return graph.layers(graph.linear(x, first.weight[:, kept.repeat(2)], first.bias), identifier.enter[1:]), memory
 
 
 def _gru(graph: Graph, network: Gru, x: str, h: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ the identifier in the loop and all of it is used, as in DAgger (Ross, Gordon, Ba
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from sim2real.identification.online.rollouts import Collector, Rollouts, Student
 from sim2real.training.policy import Actor
 
 Progress = Callable[[float, str], None]
+_FOR_WHITENING = 4096  # episodes
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class OnlineConfig:
         rounds: Times that data is gathered; in the first the policy is told the true parameters.
         episodes: Gathered in each round.
         seconds: Length of one.
-        updates: Gradient steps after the first round, and after the last one; between them half as many.
+        updates: Gradient steps after the last round, and half as many after each before it.
         batch_size: Episodes of a gradient step.
         learning_rate: At the start of each round; it falls to a twentieth along half a cosine.
         exploration: Largest standard deviation of the noise on the actions in the first round.
@@ -64,6 +66,12 @@ class Learner:
         self.identifier, self.student, self.teacher, self.imitate = identifier, student, teacher, imitate
         self.parameters = [*identifier.parameters(), *(student.parameters() if imitate else ())]
 
+    def needed(self, found: Rollouts) -> Rollouts:
+        """What ``loss`` looks at, lest the rest be kept for nothing."""
+        nothing, told = slice(0, 0), self.imitate or self.identifier.context == "latent"
+        return dataclasses.replace(found, known=found.known if told else found.known[..., nothing],
+                                   observation=found.observation if self.imitate else found.observation[..., nothing])
+
     def loss(self, batch: Rollouts) -> torch.Tensor:
         """Of one batch of whole episodes."""
         said, total = self.identifier.sequence(batch.features), torch.zeros(())
@@ -95,15 +103,15 @@ def learn(collector: Collector, learner: Learner, config: OnlineConfig, seed: in
     for k in range(config.rounds):
         act = Teacher(learner.teacher, config.exploration, seed) if k == 0 else Student(learner.student, identifier)
         tell = _Round(progress, k, config.rounds)
-        new = gather(collector, act, config.episodes, tell.gathering)
+        new = gather(collector, act, config.episodes, learner.needed, tell.gathering)
         new, held_out = new.split(max(1, round(config.held_out * len(new))))
         if k == 0:
-            identifier.fit_normaliser(new.features)
+            identifier.whitening.fit(new.features[:, :_FOR_WHITENING])
             data, told = new, held_out
         else:
             rounds.append({"own_states": error(learner, held_out), "told_states": error(learner, told)})
-            data = data.join(new)
-        updates = config.updates if k in (0, config.rounds - 1) else config.updates // 2
+            data = Rollouts.joined([data, new])
+        updates = config.updates if k == config.rounds - 1 else max(1, config.updates // 2)
         fit(learner, data, config, updates, seed + k, tell.fitting)
     rounds.append({"own_states": error(learner, held_out), "told_states": error(learner, told)})
     if identifier.estimates:
@@ -128,13 +136,15 @@ class _Round:
         self.tell((self.number + 0.5 + 0.5 * done) / self.rounds, text)
 
 
-def gather(collector: Collector, act: Teacher | Student, episodes: int, progress: Callable[[float], None]) -> Rollouts:
-    """At least so many episodes."""
-    found = collector.collect(act)
-    while len(found) < episodes:
-        progress(len(found) / episodes)
-        found = found.join(collector.collect(act))
-    return found
+def gather(collector: Collector, act: Teacher | Student, episodes: int, needed: Callable[[Rollouts], Rollouts],
+           progress: Callable[[float], None]) -> Rollouts:
+    """What is ``needed`` of at least so many episodes."""
+    parts, found = [], 0
+    while found < episodes:
+        progress(found / episodes)
+        parts.append(needed(collector.collect(act)))
+        found += len(parts[-1])
+    return Rollouts.joined(parts)
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,10 +46,10 @@ class Rollouts:
     def __len__(self) -> int:
         return self.running.shape[1]
 
-    def join(self, other: Rollouts) -> Rollouts:
-        """The episodes of both."""
-        return Rollouts(*(torch.cat(pair, dim=1) for pair in zip(vars(self).values(), vars(other).values(),
-                                                                 strict=True)))
+    @classmethod
+    def joined(cls, parts: Sequence[Rollouts]) -> Rollouts:
+        """The episodes of all."""
+        return cls(*(torch.cat(rows, dim=1) for rows in zip(*(vars(part).values() for part in parts), strict=True)))
 
     def of(self, ids: torch.Tensor | slice) -> Rollouts:
         """Some of the episodes."""

@@ -17,7 +17,7 @@ def untrained(kind="gru", context="mean", features=7, parameters=3):
     torch.manual_seed(3)
     identifier = Identifier(features, parameters, context=context, latent=5 if context == "latent" else 0, kind=kind,
                             width=16)
-    identifier.fit_normaliser(torch.randn(40, 30, features) * 2.0 + 1.0)
+    identifier.whitening.fit(torch.randn(40, 30, features) * 2.0 + 1.0)
     identifier.temperature.copy_(torch.linspace(0.5, 2.0, parameters))
     return identifier
 
@@ -48,7 +48,7 @@ def test_steps_equal_the_sequence_and_a_cleared_memory_begins_anew():
 
 def test_a_recurrent_context_needs_no_parameters():
     identifier = Identifier(4, 0, context="state", width=8)
-    identifier.fit_normaliser(torch.randn(10, 5, 4))
+    identifier.whitening.fit(torch.randn(10, 5, 4))
     runtime = Runtime(to_onnx(identifier))
     assert (runtime.context_size, runtime.estimate_size) == (8, 0)
     assert difference(identifier, torch.randn(20, 2, 4)) < 1e-5

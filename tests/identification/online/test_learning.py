@@ -37,7 +37,7 @@ def trained(request):
     torch.manual_seed(0)
     identifier = Identifier(2, 1, kind=request.param, width=24)
     data = episodes(4096, 0)
-    identifier.fit_normaliser(data.features)
+    identifier.whitening.fit(data.features)
     config = OnlineConfig(batch_size=256, learning_rate=5e-3)
     fit(Learner(identifier, None, None), data, config, 300, 1, lambda done, loss: None)
     calibrate(identifier, episodes(1024, 2))

@@ -84,5 +84,5 @@ def test_joining_and_splitting():
     data = Rollouts(rows, rows, rows, rows, torch.ones(1, 6, dtype=torch.bool))
     first, last = data.split(2)
     assert (len(first), len(last)) == (4, 2) and last.unit.flatten().tolist() == [4.0, 5.0]
-    assert torch.equal(first.join(last).features, rows)
+    assert torch.equal(Rollouts.joined([first, last]).features, rows)
     np.testing.assert_array_equal(data.of(torch.tensor([5, 0])).unit.flatten(), [5.0, 0.0])
