@@ -16,10 +16,16 @@ def command_channels(robot: RobotDescription) -> tuple[str, ...]:
 
 def state_channels(robot: RobotDescription) -> tuple[str, ...]:
     """Channels of a state: joint positions, then velocities; or place, velocity, quaternion (w x y z), body rates."""
-    if robot.kind == "arm":
-        return tuple(f"{quantity}.{joint}" for quantity in ("position", "velocity") for joint in robot.joint_names)
-    return (*(f"{quantity}.{axis}" for quantity in ("place", "linear_velocity") for axis in _AXES),
-            *(f"quaternion.{part}" for part in "wxyz"), *(f"angular_velocity.{axis}" for axis in _AXES))
+    return tuple(name for names in state_fields(robot).values() for name in names)
+
+
+def state_fields(robot: RobotDescription) -> dict[str, tuple[str, ...]]:
+    """Field of ``RobotState`` -> its channels, in the order of ``state_channels``."""
+    parts = {"joint_position": ("position", robot.joint_names), "joint_velocity": ("velocity", robot.joint_names)}
+    if robot.kind == "drone":
+        parts = {"position": ("place", _AXES), "linear_velocity": ("linear_velocity", _AXES),
+                 "quaternion": ("quaternion", "wxyz"), "angular_velocity": ("angular_velocity", _AXES)}
+    return {field: tuple(f"{quantity}.{each}" for each in elements) for field, (quantity, elements) in parts.items()}
 
 
 def needed_channels(robot: RobotDescription) -> tuple[str, ...]:

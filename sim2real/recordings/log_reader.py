@@ -12,7 +12,8 @@ from sim2real.errors import BadInputError
 from sim2real.recordings.log_parts import PART, parts_of, read_metadata, stream
 
 MAX_LOG_BYTES = 8 << 30  # days of an arm at 25 Hz
-_TOPICS = ("/state", "/command", "/decision", "/latency", "/goal", "/call", "/event")  # always in ``read_log``
+# always in ``read_log``
+_TOPICS = ("/state", "/measured", "/command", "/decision", "/latency", "/goal", "/call", "/event")
 
 
 class LogReader:

@@ -13,12 +13,11 @@ from sim2real.recordings.layout import command_channels, state_channels
 from sim2real.recordings.own_log import slopes
 from sim2real.recordings.recording import Recording
 from sim2real.recordings.rosbag import bag_messages, bag_topics
-from sim2real.recordings.streams import Stream, join
+from sim2real.recordings.streams import Stream, join, on_clock
 from sim2real.robots import RobotDescription
 from sim2real.ros.conversions import JointMap, ThrustMap, command_from_fields, state_from_odometry
+from sim2real.ros.messages import stamp_seconds
 from sim2real.ros.profiles import ODOMETRY, TRAJECTORY, CommandTopic, RosProfile
-
-_APART = 1.0  # [s] between a message's stamp and the bag's clock: more is another clock
 
 
 def read_bag(path: Path, robot: RobotDescription) -> Recording:
@@ -35,14 +34,15 @@ def read_bag(path: Path, robot: RobotDescription) -> Recording:
     stamps, received, states, sent, commands = [], [], [], [], []
     for topic, time, message in bag_messages(path, (state.topic, command.topic)):
         if topic == state.topic:
-            stamps.append(_stamp(message, time))
+            stamps.append(stamp_seconds(message.header) or np.nan)
             received.append(time)
             states.append(_arm_state(joints, message) if robot.kind == "arm" else _drone_state(profile, message))
         else:
             for when, values in _set_points(robot, command, joints, message, time):
                 sent.append(when)
                 commands.append(values)
-    measured = Stream(_on_bag_clock(stamps, received), _columns(state_channels(robot), states), slopes(robot))
+    measured = Stream(on_clock(np.array(stamps), np.array(received)), _columns(state_channels(robot), states),
+                      slopes(robot))
     given = Stream(np.array(sent), _columns(command_channels(robot), commands), {})
     if command.type == TRAJECTORY and len(given.time) and len(measured.time):
         given = _followed(given, measured.time)
@@ -62,18 +62,6 @@ def _command(path: Path, profile: RosProfile, topics: dict[str, str]) -> Command
 
 def _listed(topics: dict[str, str]) -> str:
     return ", ".join(sorted(topics)[:12]) or "no topics"
-
-
-def _stamp(message: Any, time: float) -> float:
-    stamp = message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec
-    return stamp if stamp > 0.0 else time
-
-
-def _on_bag_clock(stamps: list[float], received: list[float]) -> np.ndarray:
-    """Stamps as times of the clock that stamped the commands, which have none of their own."""
-    late = np.array(received) - np.array(stamps)
-    apart = len(late) > 0 and abs(float(np.median(late))) > _APART
-    return np.array(stamps) + (float(np.median(late)) if apart else 0.0)
 
 
 def _arm_state(joints: JointMap, message: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,9 @@ class DriverLink:
         profile: Its driver's topics.
         command: The command interface used.
         rate: Commands per second.
+        taken: Told every state that was taken, as a row of a log: ``stamp`` by the driver's clock in [s], None where it
+            gives none; ``time`` of its reception in [s] (monotonic); and the fields of ``RobotState`` that were in the
+            message, arrays of one dimension in SI units. None: nobody.
 
     Attributes:
         latest: The last state that could be read, stamped with its reception [s] (monotonic), or None.
@@ -59,9 +63,10 @@ class DriverLink:
     """
 
     def __init__(self, ros: RosContext, robot: RobotDescription, profile: RosProfile, command: CommandTopic,
-                 rate: float):
+                 rate: float, taken: Callable[[dict[str, Any]], None] | None = None):
         self._ros, self._state, self._command = ros, profile.state, command
         self._reader, self._order = StateReader(robot, profile), InOrder(1.0 / profile.state.rate)
+        self._taken, self._measured = taken, self._reader.measured
         self.latest: RobotState | None = None
         self.stamp = 0.0
         self.received: deque[float] = deque(maxlen=_KEPT)
@@ -83,7 +88,7 @@ class DriverLink:
         if not self._order.takes(stamp, now):
             return
         try:
-            self.latest = self._reader.read(message, now)
+            self.latest = state = self._reader.read(message, now)
         except DeploymentError as error:
             self.rejected = str(error)
             self.refused += 1
@@ -91,6 +96,9 @@ class DriverLink:
             return
         self.stamp = stamp
         self.received.append(now)
+        if self._taken is not None:
+            self._taken({"stamp": stamp or None, "time": now,
+                         **{field: getattr(state, field)[0] for field in self._measured}})
 
     def send(self, command: np.ndarray, before: np.ndarray) -> None:
         """Publish a command (C,) that follows ``before`` (C,)."""

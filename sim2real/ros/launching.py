@@ -45,6 +45,8 @@ POLICY: dict[str, tuple[str, str, tuple[str, ...] | None]] = {
     "log": ("auto", "MCAP file for inputs, outputs and decisions; auto: policy.mcap in this launch's own log folder; "
             "none: nothing is recorded.", None),
     "log_size": ("64", "MiB at which the log goes on in another file.", None),
+    "log_states": ("true", "false: the log has the states of the policy's steps alone, not every one of the driver's.",
+                   ("true", "false")),
 }
 # deploy.launch.py: the driver runs already unless told otherwise
 DEPLOY = {
@@ -86,6 +88,7 @@ def deploy_arguments(values: dict[str, str]) -> list[str]:
     goal = [f"--goal={values['goal']}"] if values.get("goal") else []  # a goal may begin with a minus
     switches = [flag for name, flag in (("guard", "--require-guard"), ("arm", "--arm"),
                                            ("hold_outside", "--hold-outside")) if values.get(name) == "true"]
+    switches += ["--no-log-states"] if values.get("log_states") == "false" else []
     return ["deploy", values["policy"], *options(values, flags), *goal, *switches]
 
 

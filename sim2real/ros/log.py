@@ -99,9 +99,14 @@ class Recorder:
         """Id of the recorder's present process."""
         return self._pipe.process.pid
 
-    def put(self, topic: str, row: dict[str, Any]) -> None:
-        """Hand over one row now; never waits. Arrays are flattened."""
-        stamp = time.time_ns()
+    def put(self, topic: str, row: dict[str, Any], stamp: int | None = None) -> None:
+        """Hand over one row now; never waits. Arrays are flattened.
+
+        Args:
+            topic, row: What.
+            stamp: Its time by the wall clock in [ns]; None: now.
+        """
+        stamp = time.time_ns() if stamp is None else stamp
         plain = {key: _plain(value) for key, value in row.items()}
         with self._lock:
             frame = marshal.dumps((topic, stamp, self._sequence, plain))

@@ -71,6 +71,17 @@ class StateReader:
         except DeploymentError as error:
             raise DeploymentError(f"message on {self._topic.topic} rejected: {error}") from None
 
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Fields of the state that messages bring; the others are differentiated from these, or empty."""
+        topic, odometry = self._topic, self._topic.type == ODOMETRY
+        if self._robot.kind == "arm":
+            brought = {"joint_position": True, "joint_velocity": topic.velocity == "message"}
+        else:
+            brought = {"position": True, "linear_velocity": odometry, "quaternion": True,
+                       "angular_velocity": odometry and topic.angular_velocity == "message"}
+        return tuple(field for field, there in brought.items() if there)
+
     def _read_joints(self, message: Any, received: float, dt: float) -> RobotState:
         position = self._joints.positions(message.name, message.position)
         if self._topic.velocity == "differentiated":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,6 +44,7 @@ from sim2real.ros.watched import Watched
 NAME = "sim2real_policy"
 _TURN = 2e-4  # [s] for which a thread keeps the interpreter while the control loop waits for it
 _TELL = 0.02  # [s] between two looks at what there is to say or to do
+_MOST_STATES = 1000  # of one turn, that wait for the recorder
 _FAST = 4.0  # states in a control period that make a driver a fast one
 _WARM_UP = 30  # calls of the policy before the first one that counts
 _PATIENCE, _SLOW_PATIENCE = 1.0, 5.0  # [s] in which a gate may turn green, and one of what may come up after this node
@@ -69,6 +71,7 @@ class PolicyNode:
         speed: Share of the policy's speed, 0 to 1, at which an arm moves, until the parameter ``speed`` says another.
         priority: SCHED_FIFO priority of the control loop, 0: an ordinary thread.
         hold_outside: Whether to hold while an estimate of the bundle's identifier is outside training's range.
+        log_states: Whether every state that the driver sends while the node is active is logged, not the steps' alone.
 
     Attributes:
         figures: What was measured since the last activation.
@@ -78,7 +81,7 @@ class PolicyNode:
     def __init__(self, ros: RosContext, bundle: Bundle, robot: RobotDescription, profile: RosProfile,
                  command: CommandTopic, goals: GoalSequence, recorder: Recorder | None = None, *, wait: float = 10.0,
                  watched: Watched | None = None, cameras: Sequence[Camera] = (), eye: Eye | None = None,
-                 speed: float = 1.0, priority: int = 0, hold_outside: bool = False):
+                 speed: float = 1.0, priority: int = 0, hold_outside: bool = False, log_states: bool = True):
         self._ros, self._bundle, self._profile = ros, bundle, profile
         self._goals, self._recorder, self._wait, self._priority = goals, recorder, wait, priority
         self._watched, self._transforms = watched, Transforms(ros, robot, profile.frames)
@@ -87,7 +90,9 @@ class PolicyNode:
         self._rate = 1.0 / CommandStream(self._period, command.rate or 1.0 / self._period).tick_period
         self._quantity = command.quantity
         self._fast = profile.state.rate * self._period > _FAST
-        self._link = DriverLink(ros, robot, profile, command, self._rate)
+        self._states: deque[tuple[int, dict[str, Any]]] = deque(maxlen=_MOST_STATES)  # (wall clock [ns], row)
+        self._link = DriverLink(ros, robot, profile, command, self._rate,
+                                self._keep_state if recorder is not None and log_states else None)
         if watched is not None:
             watched.beside(lambda: self._link.takers)
         self._slow: list[Gate] = [  # what may come up after this node: waited for when configuring
@@ -241,6 +246,7 @@ class PolicyNode:
         work, begun = Aside(), 0.0
         while not stop.is_set or self._running or work.busy:
             self._ros.serve(_TELL)
+            self._log_states()
             self._tell()
             # first: a loop runs before the state is active, so one that does not run any more has ended
             active = self.managed.state == "active"
@@ -271,6 +277,16 @@ class PolicyNode:
         state = ("ACTIVE" if self._running else "FAULT" if self.fault else "ARMED" if self._armed
                  else self.managed.state.upper())
         self._report.tell(state, mode, self.fault, self._loop, self.figures, self._settings.speed)
+
+    def _keep_state(self, row: dict[str, Any]) -> None:
+        if self._running:
+            self._states.append((time.time_ns(), row))
+
+    def _log_states(self) -> None:
+        """Give the recorder the states of a turn together: one by one they made ticks of the control loop late."""
+        while self._states:
+            stamp, row = self._states.popleft()
+            self._recorder.put("/measured", row, stamp)
 
     def _event(self, text: str) -> None:
         if self._recorder is not None:

@@ -187,6 +187,78 @@ def test_a_busy_machine_s_log_is_one_stretch(tmp_path):
     assert np.ptp(held) == 0.0 and held[0] == pytest.approx(command[1000, 2], abs=0.002)
 
 
+def with_states(path, *, stamp=lambda t: t, velocity=True, lost=()):
+    """A log of ``deploy --log`` that has every state too, each received 1 to 3 ms after it was measured."""
+    command, position, velocities = motion()
+    delay = np.random.default_rng(0).uniform(0.001, 0.003, len(TIME))
+    with path.open("wb") as file:
+        writer = LogWriter(file, {"robot": "ur5e"})
+        for k, t in enumerate(TIME):
+            if k not in lost:
+                fields = {"joint_position": position[k].tolist()}
+                if velocity:
+                    fields["joint_velocity"] = velocities[k].tolist()
+                writer.add("/measured", round(1e9 * (100.0 + t + delay[k])), {
+                    "stamp": stamp(100.0 + t), "time": 7.0 + t + delay[k], **fields}, 3 * k)
+            if k % 20 == 0:
+                writer.add("/state", round(1e9 * (100.0 + t)), {
+                    "n": k, "call": "step", "now": 7.0 + t, "time": 7.0 + t, "joint_position": [9.0] * 6,
+                    "joint_velocity": [9.0] * 6}, 3 * k + 1)
+            writer.add("/command", round(1e9 * (100.0 + t)), {"n": k, "call": "tick", "command": command[k].tolist()},
+                       3 * k + 2)
+        writer.finish()
+
+
+@pytest.mark.parametrize("stamp, off", [(lambda t: t, 0.0), (lambda t: t - 95.0, 0.002), (lambda t: None, 0.002)])
+def test_every_state_that_a_log_of_ours_has_is_read(tmp_path, stamp, off):
+    """By the driver's stamps where it has any; another clock's are as late as the receptions, by the median."""
+    with_states(tmp_path / "run.mcap", stamp=stamp, lost=(50, *range(700, 710)))
+    recording = read_recording(tmp_path / "run.mcap", UR5E)
+    position, elbow = motion()[1][:, 2], recording.channels["position.elbow_joint"]
+    assert recording.rate == pytest.approx(500.0, rel=1e-6) and 10 <= np.isnan(elbow).sum() <= 12
+    there, begin = np.isfinite(elbow), TIME[-1] - recording.duration
+    wanted = np.interp(recording.time[there] + begin - off, TIME, position)
+    assert elbow[there] == pytest.approx(wanted, abs=1e-5 if stamp(1.0) is not None else 1e-3)
+    (stretch,), notes = prepare(recording, UR5E)
+    assert notes == [] and stretch.period == pytest.approx(0.002, rel=1e-6)
+
+
+def test_velocities_that_no_message_had_are_no_channel(tmp_path):
+    with_states(tmp_path / "run.mcap", velocity=False)
+    recording = read_recording(tmp_path / "run.mcap", UR5E)
+    assert "velocity.elbow_joint" not in recording.channels and "position.elbow_joint" in recording.channels
+    assert prepare(recording, UR5E)[1] == []
+    with pytest.raises(BadInputError, match="expected rows of 13 numbers .* got 0; is it a log of this robot"):
+        read_recording(a_log_of(tmp_path / "x.mcap", joint_position=[0.0] * 6), CRAZYFLIE)
+
+
+def a_log_of(path, **fields):
+    with path.open("wb") as file:
+        writer = LogWriter(file, {})
+        writer.add("/measured", 1, {"stamp": 1.0, "time": 1.0, **fields}, 0)
+        writer.add("/command", 2, {"command": [0.0] * 4}, 1)
+        writer.finish()
+    return path
+
+
+def test_a_flight_s_attitude_turns_on_where_its_sign_changes(tmp_path):
+    time = 0.01 * np.arange(400)
+    with (tmp_path / "run.mcap").open("wb") as file:
+        writer = LogWriter(file, {"robot": "crazyflie"})
+        for k, t in enumerate(time):
+            half = 0.5 * t
+            q = (-1.0) ** (k // 7) * np.array([np.cos(half), 0.0, 0.0, np.sin(half)])
+            writer.add("/measured", round(1e9 * (100.005 + t)), {
+                "stamp": 100.004 + t, "time": 1.005 + t, "position": [t, 0.0, 1.0], "linear_velocity": [1.0, 0.0, 0.0],
+                "quaternion": q.tolist()}, 2 * k)
+            writer.add("/command", round(1e9 * (100.0 + t)), {"n": k, "command": [0.3, 0.0, 0.0, 1.0]}, 2 * k + 1)
+        writer.finish()
+    recording = read_recording(tmp_path / "run.mcap", CRAZYFLIE)
+    assert np.linalg.norm(recording.matrix("quaternion"), axis=1) == pytest.approx(1.0, abs=1e-4)
+    assert "angular_velocity.x" not in recording.channels  # its driver sends none
+    assert recording.channels["place.x"] == pytest.approx(recording.channels["place.x"][0] + recording.time, abs=1e-6)
+
+
 def test_a_log_of_another_robot(tmp_path):
     own_log(tmp_path / "run.mcap", "fr3")
     with pytest.raises(BadInputError, match="is a log of fr3, not of ur5e; give --robot fr3"):

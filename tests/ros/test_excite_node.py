@@ -13,6 +13,7 @@ from sim2real.identification.excitation.bundle import write_excitation
 from sim2real.identification.excitation.limits import ExcitationLimits
 from sim2real.identification.excitation.plan import play, set_points
 from sim2real.robots import load_robot
+from sim2real.ros.any_log import read_recording
 from sim2real.ros.context import message_class
 from sim2real.ros.log import read_log
 from sim2real.tasks.joint_series import JointSeries, rest_basis
@@ -69,6 +70,13 @@ def test_it_is_followed_and_ends_at_rest_by_itself(processes, wait, listen, plan
         assert off < 5e-3  # it began where the twin sags, not quite at home
     measured = np.array([r["joint_position"] for r in rows["/state"]])
     assert np.ptp(measured, axis=0).max() > 0.3
+    every = np.array([(r["stamp"], r["time"]) for r in rows["/measured"]])  # all that the driver sent, not the steps'
+    assert np.median(np.diff(every[:, 0])) == pytest.approx(0.002, rel=0.1) and len(every) > 5 * len(measured)
+    assert (np.diff(every, axis=0) > 0.0).all()
+    assert {tuple(r["joint_position"]) for r in rows["/state"][1:]} <= {tuple(r["joint_position"])
+                                                                        for r in rows["/measured"]}
+    recording = read_recording(tmp_path / "run.mcap", ROBOT)
+    assert np.isfinite(recording.matrix("position")).all(axis=1).mean() > 0.5  # of rows at the driver's rate
     code, out, err = run_cli("replay", tmp_path / "run.mcap", "--bundle", path, "--json")
     assert code == 0, (out, err)
     processes.end(twin)

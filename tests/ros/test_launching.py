@@ -44,6 +44,8 @@ def test_empty_arguments_are_left_out():
     alone = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", log="none", log_size="",
                                                 guard="false"))
     assert alone == ["deploy", "p.s2r", "--robot", "ur5e"]
+    few = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", log="none", log_states="false"))
+    assert few == [*arguments, "--no-log-states"] and not parse(deploy, few[1:]).log_states
     armed = launching.deploy_arguments(defaults(launching.POLICY, policy="p.s2r", log="none", arm="true"))
     assert armed == [*arguments, "--arm"] and parse(deploy, armed[1:]).arm
     with pytest.raises(RobotDescriptionError, match="launch argument 'policy' is missing"):

@@ -109,6 +109,15 @@ def test_rows_come_back_in_order(tmp_path):
     assert times == sorted(times) and abs(times[-1] - time.time()) < 10.0
 
 
+def test_a_row_may_have_a_time_of_its_own(tmp_path):
+    log = Recorder(tmp_path / "a.mcap", {})
+    log.put("/measured", {"k": 0}, 1_500_000_000)
+    log.put("/measured", {"k": 1})
+    log.close()
+    first, second = read_log(tmp_path / "a.mcap")["/measured"]
+    assert first == {"t": 1.5, "k": 0} and abs(second["t"] - time.time()) < 10.0
+
+
 def test_foxglove_finds_schemas_and_an_index(tmp_path):
     from mcap.reader import make_reader
 

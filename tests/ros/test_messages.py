@@ -230,3 +230,15 @@ def test_attitude_target_ignores_the_attitude():
     command = np.array([20.0, 0.1, 0.2, 0.3])
     ((_, message),) = CommandWriter(robot, profile, profile.command("attitude_target"), make).write(command, command, 0)
     assert message.type_mask == 128
+
+
+@pytest.mark.parametrize("name, state, fields", [
+    ("ur5e", {}, ("joint_position", "joint_velocity")),
+    ("ur5e", {"velocity": "differentiated"}, ("joint_position",)),
+    ("crazyflie", {}, ("position", "linear_velocity", "quaternion")),
+    ("crazyflie", {"type": "geometry_msgs/msg/PoseStamped"}, ("position", "quaternion")),
+    ("x500", {}, ("position", "linear_velocity", "quaternion", "angular_velocity"))])
+def test_what_messages_bring_themselves(name, state, fields):
+    robot = load_robot(name)
+    robot, profile = robot_and_profile(name, state={**robot.ros["state"], **state})
+    assert StateReader(robot, profile).measured == fields

@@ -51,6 +51,9 @@ def test_an_activation_between_two_looks_is_not_taken_for_one_that_is_over():
         def _tell(self):
             pass
 
+        def _log_states(self):
+            pass
+
         @property
         def _running(self):
             self.looks += 1
