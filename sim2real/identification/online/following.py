@@ -49,7 +49,7 @@ class Estimates:
 
 def follow(bundle: Bundle, engine: str, plan: RandomizationPlan, seeds: np.ndarray, seconds: float, *,
            changes: Mapping[str, float] | None = None, change_at: float = np.inf,
-           start: Mapping[str, float] | None = None) -> Estimates:
+           start: Mapping[str, float] | None = None, goal_every: float = np.inf) -> Estimates:
     """Run the bundle's runner on twins and write its estimates down.
 
     Args:
@@ -60,6 +60,7 @@ def follow(bundle: Bundle, engine: str, plan: RandomizationPlan, seeds: np.ndarr
         seconds: Length of the episodes.
         changes, change_at: Parameters that take these values at this time [s] in all twins.
         start: Parameters that begin at these values.
+        goal_every: Time in [s] after which all robots get other goals, again and again: they never stand for long.
 
     Raises:
         BadInputError: The bundle estimates nothing.
@@ -68,10 +69,10 @@ def follow(bundle: Bundle, engine: str, plan: RandomizationPlan, seeds: np.ndarr
     if section is None or not section.parameters:
         raise BadInputError("follow: this bundle estimates no parameters; train it with --method up-osi or rma")
     with closing(make_simulator(engine, bundle.robot, len(seeds), seed=SEED)) as sim:
-        return _follow(bundle, sim, plan, np.asarray(seeds), seconds, changes or {}, change_at, start or {})
+        return _follow(bundle, sim, plan, np.asarray(seeds), seconds, changes or {}, change_at, start or {}, goal_every)
 
 
-def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start) -> Estimates:
+def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start, goal_every) -> Estimates:
     task, n, period, estimated = bundle.task, len(seeds), sim.control_period, bundle.manifest.identifier.parameters
     sim.identify(seeds)
     sampler = Sampler(plan, sim.space, n, seed=SEED, identities=seeds)
@@ -79,7 +80,7 @@ def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start) -> Est
     for name, value in start.items():
         values[:, sim.space.column(name)] = sim.space.check(name, value)
     sim.set_parameters(None, values)
-    goal = task.sample_goal(rng.uniform(SEED, seeds, 0, "goal", task.goal_uniforms))
+    goal, turn = task.sample_goal(rng.uniform(SEED, seeds, 0, "goal", task.goal_uniforms)), 0
     sim.reset(None, task.sample_state(rng.uniform(SEED, seeds, 0, "initial", task.state_uniforms), goal),
               noise_counter=np.zeros(n, int))
     runner = Runner(bundle, n)
@@ -94,6 +95,9 @@ def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start) -> Est
                 values[:, sim.space.column(name)] = sim.space.check(name, value)
         if changed:
             sim.set_parameters(None, values)
+        if k * period >= (turn + 1) * goal_every - 1e-9:
+            turn += 1
+            runner.set_goal(task.sample_goal(rng.uniform(SEED, seeds, turn, "goal", task.goal_uniforms)))
         truth = np.stack([row.to_unit(values[:, c]) for row, c in zip(estimated, columns, strict=True)], axis=1)
         decision = runner.step(sim.state(), k * period)
         rows.append((k * period, *decision.estimate, truth))
@@ -101,23 +105,32 @@ def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start) -> Est
     return Estimates(*(np.array(column) for column in zip(*rows, strict=True)))
 
 
-def time_to_follow(estimates: Estimates, parameter: int, change_at: float, step: float, share: float = 0.1
+def time_to_follow(estimates: Estimates, parameter: int, change_at: float, step: float, within: float | np.ndarray
                    ) -> np.ndarray:
-    """Time after a change until the estimate stays within ``share`` of the step around its final value, in [s], (n,).
+    """Time after a change until the estimate stays near its final value, in [s], (n,).
 
     Args:
         estimates: Of episodes that go on for a while after the change.
         parameter: Column of the one that changed.
         change_at: When, in [s].
         step: By how much, in unit coordinates.
-        share: Of the step. The final value is the mean of the last quarter of what follows the change; inf where the
-            estimate has not settled before that quarter begins, or has not followed half of the step by then.
+        within: How near, in unit coordinates, of all or (n,). The final value is that of ``final_estimate``; inf where
+            the estimate has not settled before the last quarter begins, or has not followed half of the step by then.
     """
     after = estimates.time >= change_at - 1e-9
     time, mean = estimates.time[after], estimates.mean[after, :, parameter]
-    last = len(time) - max(1, len(time) // 4)
-    final = mean[last:].mean(axis=0)
-    away = np.abs(mean - final) > share * abs(step)
+    final, last = final_estimate(estimates, parameter, change_at), len(time) - _last_quarter(len(time))
+    away = np.abs(mean - final) > within
     latest = np.where(away.any(axis=0), len(time) - np.argmax(away[::-1], axis=0), 0)  # first row from which it stays
     followed = (final - mean[0]) / step >= 0.5
     return np.where(followed & (latest <= last), time[np.minimum(latest, len(time) - 1)] - change_at, np.inf)
+
+
+def final_estimate(estimates: Estimates, parameter: int, change_at: float) -> np.ndarray:
+    """Mean of the estimates over the last quarter of what follows a change, in unit coordinates, (n,)."""
+    mean = estimates.mean[estimates.time >= change_at - 1e-9, :, parameter]
+    return mean[-_last_quarter(len(mean)):].mean(axis=0)
+
+
+def _last_quarter(rows: int) -> int:
+    return max(1, rows // 4)

@@ -59,7 +59,7 @@ class Tcn(nn.Module):
         """(T, n, F) -> (T, n, H), from an empty memory."""
         x = functional.elu(self.enter(x))
         for layer, dilation in zip(self.layers, self.dilations, strict=True):
-            x = x + functional.elu(layer(torch.cat([_later(x, dilation), x], dim=2)))
+            x = x + functional.elu(layer(torch.cat([later(x, dilation), x], dim=2)))
         return x
 
 
@@ -79,7 +79,7 @@ class Window(nn.Module):
 
     def sequence(self, x: torch.Tensor) -> torch.Tensor:
         """(T, n, F) -> (T, n, H), from an empty memory."""
-        return self._perceive(torch.cat([_later(x, age) for age in range(self.length - 1, -1, -1)], dim=2))
+        return self._perceive(torch.cat([later(x, age) for age in range(self.length - 1, -1, -1)], dim=2))
 
     def _perceive(self, window: torch.Tensor) -> torch.Tensor:
         return functional.elu(self.second(functional.elu(self.first(window))))
@@ -95,6 +95,6 @@ def make_network(kind: str, features: int, width: int) -> nn.Module:
     return NETWORKS[kind](features, width)
 
 
-def _later(x: torch.Tensor, steps: int) -> torch.Tensor:
+def later(x: torch.Tensor, steps: int) -> torch.Tensor:
     """``x`` (T, n, C) delayed by ``steps`` instants, zeros before it began."""
     return x if steps == 0 else functional.pad(x, (0, 0, 0, 0, steps, 0))[:len(x)]

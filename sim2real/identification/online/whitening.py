@@ -11,11 +11,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from sim2real.identification.online.networks import later
+
 INSTANTS = 6  # of the window; twice as many tell no more
 CLIP = 5.0  # standard deviations
 SMALL = 3.0  # a third of a standard deviation is a small one
 # of the largest variance: what is less is the rounding of features that follow from others
-_LEAST = 1e-11
+_LEAST = 1e-13
 
 
 class Whitening(nn.Module):
@@ -69,5 +71,4 @@ def windows(features: torch.Tensor) -> torch.Tensor:
     Before an episode began nothing changed.
     """
     change = torch.diff(features, dim=0, prepend=features[:1])
-    later = [torch.cat([torch.zeros_like(change[:k]), change[:len(change) - k]]) for k in range(INSTANTS - 1)]
-    return torch.cat([features, *later], dim=-1)
+    return torch.cat([features, *(later(change, k) for k in range(INSTANTS - 1))], dim=-1)

@@ -41,7 +41,7 @@ def test_intervals_of_90_percent_are_1645_deviations_wide():
 def test_time_to_follow(after, expected):
     """A step of 1 at 0.2 s; the final value is the mean of the last two of eight."""
     estimates = made([0.0, 0.0, *after])
-    assert time_to_follow(estimates, 0, 0.2, 1.0)[0] == pytest.approx(expected)
+    assert time_to_follow(estimates, 0, 0.2, 1.0, 0.1)[0] == pytest.approx(expected)
 
 
 def test_share_of_the_gap():
