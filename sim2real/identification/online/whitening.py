@@ -42,7 +42,7 @@ class Whitening(nn.Module):
     @torch.no_grad()
     def fit(self, features: torch.Tensor) -> None:
         """Take in what whole episodes (T, n, F) look like."""
-        rows = windows(features.double()).flatten(0, 1)
+        rows = windows(features).double().flatten(0, 1)
         self.mean.copy_(rows.mean(dim=0))
         variance, directions = torch.linalg.eigh(torch.cov((rows - self.mean).T))
         scale = torch.where(variance > _LEAST * variance[-1], variance.clamp(min=1e-300).rsqrt(), 0.0)
