@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 import torch
@@ -37,7 +38,8 @@ class OnlineConfig:
         batch_size: Episodes of a gradient step.
         learning_rate: At the start of each round; it falls to a twentieth along half a cosine.
         exploration: Largest standard deviation of the noise on the actions in the first round.
-        held_out: Share of the last round's episodes kept for the calibration.
+        held_out: Share of each round's episodes on which the identifier is judged and not trained; it is calibrated on
+            as many others.
     """
 
     network: str = "gru"
@@ -91,8 +93,18 @@ class Learner:
         return total
 
 
-def learn(collector: Collector, learner: Learner, config: OnlineConfig, seed: int, progress: Progress) -> dict:
+def learn(collector: Collector, learner: Learner, config: OnlineConfig, seed: int, progress: Progress,
+          further: Callable[[], Collector]) -> dict:
     """Algorithm 2 of Yu et al. 2017; trains ``learner`` in place.
+
+    Args:
+        collector: Where episodes are gathered.
+        learner: What is trained.
+        config: How.
+        seed: Of what is drawn besides.
+        progress: Called with the share done and a text.
+        further: Makes the collector of robots on which deviations are calibrated: further from each other than those
+            of training, as a robot is from these.
 
     Returns:
         ``rounds``: after each, the error in the states that the policy visits while it believes the identifier of that
@@ -115,8 +127,9 @@ def learn(collector: Collector, learner: Learner, config: OnlineConfig, seed: in
         fit(learner, data, config, updates, seed + k, tell.fitting)
     rounds.append({"own_states": error(learner, held_out), "told_states": error(learner, told)})
     if identifier.estimates:
-        half, held_out = held_out.split(len(held_out) // 2)  # what calibrates cannot judge
-        calibrate(identifier, half)
+        with closing(further()) as others:
+            calibrate(identifier, gather(others, Student(learner.student, identifier), len(held_out), learner.needed,
+                                         lambda done: None))
     return {"rounds": rounds, "held_out": summary(identifier, held_out)}
 
 
@@ -187,6 +200,6 @@ def fit(learner: Learner, data: Rollouts, config: OnlineConfig, updates: int, se
 
 @torch.no_grad()
 def calibrate(identifier: Identifier, held_out: Rollouts) -> None:
-    """Scale the deviations so that 90 % intervals cover 90 % of the instants of episodes that were not trained on."""
+    """Scale the deviations so that 90 % intervals cover 90 % of the instants of these episodes."""
     said = identifier.sequence(held_out.features)
     identifier.temperature *= temperature(said["mean"], said["deviation"], held_out.unit, held_out.running)

@@ -13,7 +13,7 @@ from sim2real.deployment.policy import MIN_GOLDEN
 from sim2real.envs.conditioning import Conditioning
 from sim2real.envs.vector import AutoresetMode, Sim2RealVectorEnv
 from sim2real.identification.online.estimator import Identifier
-from sim2real.identification.online.widening import widened
+from sim2real.identification.online.widening import FACTOR, widened
 from sim2real.tasks.observations import ObservationBuilder
 from sim2real.training.config import Resolved
 from sim2real.training.policy import Actor
@@ -102,10 +102,11 @@ class Collector:
         seconds: Length of an episode, at least 16 periods (as many as golden vectors need); half of the arms get
             another goal half way.
         seed: Of parameters, goals and starts.
+        factor: Of ``widened``.
     """
 
-    def __init__(self, run: Resolved, num_envs: int, seconds: float, seed: int):
-        plan = widened(run.plan, run.task.space, {*run.config.identify, *run.known})
+    def __init__(self, run: Resolved, num_envs: int, seconds: float, seed: int, factor: float = FACTOR):
+        plan = widened(run.plan, run.task.space, {*run.config.identify, *run.known}, factor)
         self.env = Sim2RealVectorEnv(run.task, num_envs, engine=run.config.engine, randomization=plan, seed=seed,
                                      threads=run.config.threads, autoreset=AutoresetMode.DISABLED, known=run.known)
         self.target = Conditioning(self.env.sim.space, self.env.plan, run.config.identify)

@@ -33,6 +33,7 @@ from sim2real.identification.online.export import identifier_file
 from sim2real.identification.online.learning import Learner, OnlineConfig, Progress, learn
 from sim2real.identification.online.networks import NETWORKS
 from sim2real.identification.online.rollouts import Collector, Student
+from sim2real.identification.online.widening import CALIBRATION_FACTOR
 from sim2real.training.checkpoints import FILE as CHECKPOINT
 from sim2real.training.checkpoints import load_checkpoint, read_state
 from sim2real.training.config import Resolved, TrainConfig, load_run, save_run
@@ -41,7 +42,8 @@ from sim2real.training.policy import Actor
 from sim2real.training.ppo import TrainResult, train
 
 FILE = "identifier.pt"
-_SCHEMA = 1
+_SCHEMA = 2
+_TRAINING, _CALIBRATION = 1, 10_001  # added to the run's seed
 _CONTEXT = {"up-osi": "mean", "rma": "latent", "recurrent": "state"}
 _NUM_ENVS = 512
 _POLICY_SHARE = 0.5  # of the progress bar
@@ -97,9 +99,11 @@ def learn_run(folder: Path, config: OnlineConfig, progress: Progress) -> dict:
     run, _ = load_run(folder)
     teacher, seed = load_actor(run, load_checkpoint(folder)), run.config.seed
     torch.manual_seed(seed)
-    with closing(Collector(run, min(_NUM_ENVS, config.episodes), config.seconds, seed + _SCHEMA)) as collector:
+    envs = min(_NUM_ENVS, config.episodes)
+    with closing(Collector(run, envs, config.seconds, seed + _TRAINING)) as collector:
         learner = new_learner(run, config, teacher)
-        report = learn(collector, learner, config, seed, progress)
+        report = learn(collector, learner, config, seed, progress, lambda: Collector(
+            run, envs, config.seconds, seed + _CALIBRATION, CALIBRATION_FACTOR))
         features = collector.collect(Student(learner.student, learner.identifier)).features[:_GOLDEN_STEPS, 0].clone()
     state = {"schema": _SCHEMA, "identifier": learner.identifier.state_dict(), "student": learner.student.state_dict(),
              "online": dataclasses.asdict(config), "report": report, "features": features}

@@ -11,10 +11,12 @@ from sim2real.randomization import RandomizationPlan
 from sim2real.randomization.distributions import Distribution, LogUniform, Uniform
 from sim2real.randomization.terms import Term
 
-FACTOR = 1.3  # 15 % further at each end
-# Any loop on a computer is uneven, which a plan does not say: half of a twin's worst. Without it an identifier takes
-# the dead time for a number that it can tell to the millisecond.
-_JITTER, _JITTER_SHARE = "control_jitter", 0.5
+# in training: 15 % further at each end. When intervals are calibrated: 50 %, because a robot is further from all
+# simulations than these are from each other
+FACTOR, CALIBRATION_FACTOR = 1.3, 2.0
+# Any loop on a computer is uneven, which a plan does not say: up to a twin's worst at a factor of 1.6. Without it an
+# identifier takes the dead time for a number that it can tell to the millisecond.
+_JITTER, _JITTERY = "control_jitter", 0.6
 
 
 def widened(plan: RandomizationPlan, space: ParameterSpace, keep: Collection[str], factor: float = FACTOR
@@ -31,7 +33,7 @@ def widened(plan: RandomizationPlan, space: ParameterSpace, keep: Collection[str
             term = dataclasses.replace(term, distribution=_wider(term.distribution, p, factor))
         terms.append(term)
     if all(term.parameter != _JITTER for term in terms):
-        terms.append(Term(_JITTER, Uniform(0.0, _JITTER_SHARE * space[_JITTER].twin_high)))
+        terms.append(Term(_JITTER, Uniform(0.0, (factor - 1.0) / _JITTERY * space[_JITTER].twin_high)))
     return dataclasses.replace(plan, terms=tuple(terms))
 
 
