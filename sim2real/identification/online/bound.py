@@ -16,6 +16,7 @@ import torch
 from sim2real.envs.conditioning import Conditioning
 from sim2real.envs.vector import AutoresetMode, Sim2RealVectorEnv, default_engine
 from sim2real.identification.online.rollouts import Teacher
+from sim2real.parameters import Parameter
 from sim2real.simulators import Simulator, make_simulator
 from sim2real.training.config import Resolved
 from sim2real.training.policy import Actor
@@ -23,7 +24,7 @@ from sim2real.types import RobotState
 
 _STEP = 0.05  # of the central differences, in unit coordinates
 _PRIOR_PRECISION = 3.0  # of a uniform on [-1, 1]
-_NOISY = ("sensing", "disturbance")  # roles that say how measurements scatter, not how the robot moves
+_NOISY = ("sensing", "disturbance")  # roles that say how measurements scatter, but for constant errors
 
 
 def bound(run: Resolved, actor: Actor, seconds: float, *, episodes: int = 12, seed: int = 0) -> dict[str, float]:
@@ -33,8 +34,7 @@ def bound(run: Resolved, actor: Actor, seconds: float, *, episodes: int = 12, se
     mean absolute error is 0.8 times that. Parameters of a group that is drawn together count as drawn apart.
     """
     names = [name for name, row in run.plan.ranges(run.task.space).items() if row["when"] == "episode"
-             and row["low"] < row["high"] and run.task.space[name].role not in _NOISY
-             and name != "command_drop_probability"]
+             and row["low"] < row["high"] and not _scatters(run.task.space[name])]
     told = Conditioning(run.task.space, run.plan, names)
     values, start, commands = _record(run, actor, seconds, episodes, seed)
     engine = run.config.engine or default_engine(run.task.robot)
@@ -65,7 +65,7 @@ def _posterior(sim: Simulator, told: Conditioning, values: np.ndarray, start: Ro
     """Deviation of each parameter over its prior's for one robot: two simulations per parameter, one on each side."""
     n, rows = len(told), np.tile(values, (2 * len(told), 1))
     for k, parameter in enumerate(sim.space.parameters):
-        if parameter.role in _NOISY or parameter.name == "command_drop_probability":
+        if _scatters(parameter):
             rows[:, k] = 0.0
     for k, (estimate, column) in enumerate(zip(told.estimates, told.columns, strict=True)):
         middle = np.clip(estimate.to_unit(values[column]), -1.0 + _STEP, 1.0 - _STEP)
@@ -80,6 +80,10 @@ def _posterior(sim: Simulator, told: Conditioning, values: np.ndarray, start: Ro
     sensitivity = (seen[:, 0] - seen[:, 1]) / (2.0 * _STEP)
     information = sensitivity @ sensitivity.T + _PRIOR_PRECISION * np.eye(n)
     return np.sqrt(np.diag(np.linalg.inv(information)) * _PRIOR_PRECISION)
+
+
+def _scatters(parameter: Parameter) -> bool:
+    return parameter.name == "command_drop_probability" or parameter.role in _NOISY and "bias" not in parameter.name
 
 
 def _over_noise(sim: Simulator) -> np.ndarray:

@@ -7,6 +7,7 @@ import torch
 
 from sim2real.identification.online.bound import bound
 from sim2real.randomization import RandomizationPlan
+from sim2real.robots import load_robot
 from sim2real.training.config import TrainConfig, resolve
 from sim2real.training.export import build_policy
 
@@ -38,3 +39,11 @@ def test_two_that_act_as_one_keep_what_their_product_leaves_open():
 def test_what_does_not_act_cannot_be_told():
     """A drone in the air does not touch the ground."""
     assert found({"contact_friction": {"uniform": [0.4, 1.2]}})["contact_friction"] == pytest.approx(1.0)
+
+
+def test_a_constant_error_of_measurement_is_told_by_its_mean():
+    """N measurements with noise sigma tell one between -h and h to sqrt(3 / (3 + N (h / sigma)^2)) of its prior."""
+    robot, seconds = load_robot("crazyflie"), 0.6
+    ratio = found({"attitude_bias_x": {"uniform": [-0.01, 0.01]}}, seconds)["attitude_bias_x"]
+    information = round(seconds / robot.control_period) * (0.01 / robot.sensors.attitude_noise) ** 2
+    assert ratio == pytest.approx(math.sqrt(3.0 / (3.0 + information)), rel=0.02)
