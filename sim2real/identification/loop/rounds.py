@@ -24,7 +24,14 @@ from sim2real.errors import BadInputError
 from sim2real.evaluation.evaluate import evaluate
 from sim2real.evaluation.twins import TwinPlan
 from sim2real.files import atomic_write_text
-from sim2real.identification.loop.hard_twins import IDENTIFIED, hard_twin, prior_plan, wide_prior
+from sim2real.identification.loop.hard_twins import (
+    IDENTIFIED,
+    believed,
+    hard_twin,
+    prior_plan,
+    unasked,
+    wide_prior,
+)
 from sim2real.identification.loop.twin_log import record_episodes
 from sim2real.identification.offline.problem import make_problem
 from sim2real.identification.posterior.inference import METHODS, Budget, Posterior, infer
@@ -52,7 +59,8 @@ class LoopConfig:
             (the vocabulary's training ranges), or a run folder that is taken as it is.
         rounds: Of recording, identification and training.
         method: See ``posterior.infer``.
-        names: Parameters that are identified.
+        names: Parameters that are identified, by epopt with those that take their place
+            (``hard_twins.TRADED``).
         engine: Of the twin.
         episodes: Counted on the twin, of each policy.
         log_episodes: Recorded in each round.
@@ -166,16 +174,29 @@ class _Loop:
         seeds = LOG_SEED + turn * config.log_episodes + np.arange(config.log_episodes)
         values = self._space.batch(1, config.twin)[0]
         recordings = record_episodes(bundle, config.engine, values, seeds)
-        problem, _, _ = make_problem(recordings, bundle.robot, config.names, threads=config.threads)
-        problem.low, problem.high = self._prior.low.copy(), self._prior.high.copy()
+        asked, others = self._prior, None
+        if config.method == "epopt":
+            asked = believed(self._space, config.names)
+            others = unasked(self._space, asked.names)
+        known = (asked, others) if others else (asked,)
+        problem, _, _ = make_problem(recordings, bundle.robot, [name for prior in known for name in prior.names],
+                                     threads=config.threads)
+        problem.low = np.concatenate([prior.low for prior in known])
+        problem.high = np.concatenate([prior.high for prior in known])
         try:
             with self._bar(f"identify, round {turn}", 1.0) as update:
-                posterior = infer(problem, self._prior, config.method, config.seed + turn, config.budget, update)
+                posterior = infer(problem, asked, config.method, config.seed + turn, config.budget, update, others)
         finally:
             problem.close()
-        plan = posterior.as_plan(self._space, keep=config.keep)
+        plan = posterior.as_plan(self._space, keep=config.keep, base=self._rest(others))
         atomic_write_text(config.out / f"identified-{turn}.yaml", plan.to_yaml())
         return posterior, plan
+
+    def _rest(self, others: Prior | None) -> RandomizationPlan | None:
+        """How the plan draws what was not asked for; defects are for twins, no policy is told of them."""
+        if others is None:
+            return None
+        return prior_plan(others).without(*(name for name in others.names if self._space[name].role == "defect"))
 
     def judge(self, name: str, run: Path) -> dict:
         """Success of a run's policy on the twin, and on the nominal robot in the same engine."""

@@ -8,6 +8,9 @@ raised to a power under 1 until the effective sample size holds (tempering); eve
 weighted by the mixture of all rounds (adaptive multiple importance sampling: Cornuet et al. 2012); q is refitted with
 its covariance, from the particles' regression, and has heavy tails. Weights are right whatever q is, but for the few
 largest, which are cut.
+
+Where ``others`` may differ too, the likelihood looks around its best particle after some rounds (see ``discrepancy``):
+all particles get their weights anew, and a third distribution is drawn from, along the slopes that were found.
 """
 
 from __future__ import annotations
@@ -16,12 +19,17 @@ import numpy as np
 
 from sim2real.identification.posterior.inference import Clock, Posterior, Progress, need_stable
 from sim2real.identification.posterior.likelihood import Likelihood, sum_of_squares
-from sim2real.identification.posterior.proposal import Cube, HeavyTailed, kernels, regression_update
+from sim2real.identification.posterior.proposal import Cube, HeavyTailed, around, kernels, regression_update
 
 ROUND = 128  # particles, at least
 ENOUGH = 150.0  # effective particles, at which adaptation ends
 _NEAR = 0.5  # share of a round's particles, by effective size, that the next distribution is fitted to
 _LEAST = 40.0  # effective particles below which the likelihood is tempered
+_LOOKS = (4, 7)  # rounds after which it is found anew what else may differ
+_WIDER = 1.5  # of a proposal along slopes, over the posterior's covariance there
+_COLDEST = 1e-12  # power of the likelihood, at most that far from 1
+_COOLEST = 0.05  # the same with slopes: below it particles of the first rounds, wide apart, would count again
+_RIVALS = 16  # particles that may be the likeliest then
 _LIGHT = 1e-9  # share of the largest weight below which a particle is left out
 
 
@@ -29,38 +37,42 @@ def estimate(likelihood: Likelihood, seed: int, clock: Clock, progress: Progress
     """Weighted particles of the posterior; see ``posterior.infer``."""
     prior, size = likelihood.prior, len(likelihood.prior)
     n = min(max(ROUND, 10 * size), clock.budget.evaluations)
-    pool = Pool(size)
+    pool, turn = Pool(likelihood), 0
     proposals: tuple[Cube | HeavyTailed, ...] = (Cube(size),)
     while True:
+        turn += 1
         for proposal in proposals:
             unit = proposal.draw(n // len(proposals), seed, pool.rounds + 2)
             if len(unit):  # none where a proposal hardly meets the prior
-                pool.add(proposal, unit, likelihood.residuals(unit))
+                pool.add(proposal, unit)
         need_stable(likelihood)
-        weights = pool.weights(likelihood.inflation)  # of all particles so far
-        effective = 1.0 / (weights**2).sum()
-        progress(clock.share, f"{effective:.0f} effective particles")
-        if effective >= ENOUGH or not clock.allows(n):
+        ended = pool.effective_size >= ENOUGH or not clock.allows(n)
+        if likelihood.others is not None and (turn in _LOOKS or (ended and not likelihood.looked)):
+            pool.look_around()
+            ended = ended and (pool.effective_size >= ENOUGH or not clock.allows(n))
+        progress(clock.share, f"{pool.effective_size:.0f} effective particles")
+        if ended:
             break
-        proposals = pool.refit(likelihood.inflation, n, seed)
-    temper = temper_until(lambda power: pool.weights(likelihood.inflation / power), _LEAST)
-    weights = pool.weights(likelihood.inflation / temper)
+        proposals = pool.refit(n, seed)
+    temper = temper_until(pool.weights, _LEAST, _COLDEST if likelihood.tangent is None else _COOLEST)
+    weights = pool.weights(temper)
     kept = weights > _LIGHT * weights.max()
     weights = weights[kept] / weights[kept].sum()
-    return Posterior(prior, prior.from_unit(pool.unit[kept]), weights,
-                     -0.5 * temper * pool.squares[kept] / likelihood.inflation, "epopt", temper, likelihood.inflation,
-                     likelihood.evaluations, clock.seconds)
+    return Posterior(prior, prior.from_unit(pool.unit[kept]), weights, temper * pool.log_likelihood()[kept], "epopt",
+                     temper, likelihood.inflation, likelihood.evaluations, clock.seconds)
 
 
 class Pool:
     """The particles of all rounds, and the mixture from which they came.
 
     Args:
-        size: Parameters, K.
+        likelihood: What simulates them.
     """
 
-    def __init__(self, size: int):
-        self.unit, self.squares = np.zeros((0, size)), np.zeros(0)
+    def __init__(self, likelihood: Likelihood):
+        self._likelihood = likelihood
+        self.unit, self._raw = np.zeros((0, len(likelihood.prior))), np.zeros(0)  # sums of squares as simulated
+        self._projected = np.zeros((0, 0))  # on the discrepancy's directions
         self._residual: list[np.ndarray] = []  # in single precision
         self._proposals: list[Cube | HeavyTailed] = []
         self._densities: list[np.ndarray] = []  # of each proposal at all particles, logarithms
@@ -71,11 +83,19 @@ class Pool:
         """So far."""
         return len(self._counts)
 
-    def add(self, proposal: Cube | HeavyTailed, unit: np.ndarray, residual: np.ndarray) -> None:
-        """Take in the particles (n, K) that a proposal gave, and their residuals (n, N)."""
+    @property
+    def effective_size(self) -> float:
+        """Equally weighted particles that tell as much as all so far."""
+        return float(1.0 / (self.weights() ** 2).sum())
+
+    def add(self, proposal: Cube | HeavyTailed, unit: np.ndarray) -> None:
+        """Simulate particles (n, K) that a proposal gave, and take them in."""
+        residual = self._likelihood.residuals(unit)
         self._residual.extend(residual.astype(np.float32))
         self.unit = np.concatenate([self.unit, unit])
-        self.squares = np.concatenate([self.squares, sum_of_squares(residual)])
+        self._raw = np.concatenate([self._raw, sum_of_squares(residual)])
+        projected = self._likelihood.discrepancy.project(np.nan_to_num(residual))
+        self._projected = np.concatenate([self._projected, projected])
         self._densities = [np.concatenate([known, of.log_density(unit)])
                            for known, of in zip(self._densities, self._proposals, strict=True)]
         self._proposals.append(proposal)
@@ -84,29 +104,52 @@ class Pool:
         shares = np.log(np.array(self._counts) / len(self.unit))
         self._log_mixture = np.logaddexp.reduce(shares[:, None] + self._densities, axis=0)
 
-    def weights(self, inflation: float) -> np.ndarray:
-        """w_i proportional to P(tau | p_i) P(p_i) / sum_r (n_r / n) q_r(p_i), sum 1; P(p) is 1 in the unit cube."""
-        weights = normalised(-0.5 * self.squares / inflation - self._log_mixture)
+    def look_around(self) -> None:
+        """Find anew what else may differ, and judge all particles by that."""
+        self._likelihood.look_around()
+        discrepancy = self._likelihood.discrepancy
+        self._projected = np.array([discrepancy.project(np.nan_to_num(residual)) for residual in self._residual])
+        near = np.argsort(self._squares())[:_RIVALS]
+        self._likelihood.compare(self.unit[near], np.array([self._residual[i] for i in near], float))
+
+    def log_likelihood(self) -> np.ndarray:
+        """Of the particles up to a constant, (n,)."""
+        return -0.5 * self._squares() / self._likelihood.inflation
+
+    def weights(self, power: float = 1.0) -> np.ndarray:
+        """w_i proportional to P(tau | p_i)^power P(p_i) / sum_r (n_r / n) q_r(p_i), sum 1; P(p) is 1 in the unit
+        cube."""
+        weights = normalised(power * self.log_likelihood() - self._log_mixture)
         weights = np.minimum(weights, 1.0 / np.sqrt(len(weights)))  # truncated importance sampling (Ionides 2008)
         return weights / weights.sum()
 
-    def refit(self, inflation: float, n: int, seed: int) -> tuple[HeavyTailed, HeavyTailed]:
+    def refit(self, n: int, seed: int) -> tuple[HeavyTailed, ...]:
         """The next sampling distributions, from the particles of all rounds nearest to the log, about ``n``: one that
-        jumps to where a regression points, one that stays where particles are good."""
-        near = np.argsort(self.squares)[:2 * n]
-        near = near[np.isfinite(self.squares[near])]
-        log = -0.5 * self.squares[near] / inflation
-        power = temper_until(lambda power: normalised(power * log), _NEAR * min(n, len(near)))
-        residual = np.array([self._residual[i] for i in near], float)
-        weights = normalised(power * log)
-        return (regression_update(self.unit[near], residual, weights, inflation, seed),
-                kernels(self.unit[near], weights))
+        jumps to where a regression points, one that stays where particles are good; and where slopes are known, one
+        along them."""
+        log = self.log_likelihood()
+        near = np.argsort(-log)[:2 * n]
+        near = near[np.isfinite(log[near])]
+        power = temper_until(lambda power: normalised(power * log[near]), _NEAR * min(n, len(near)))
+        residual = self._likelihood.whitened(np.array([self._residual[i] for i in near], float))
+        weights = normalised(power * log[near])
+        found = (regression_update(self.unit[near], residual, weights, self._likelihood.inflation, seed),
+                 kernels(self.unit[near], weights))
+        if self._likelihood.tangent is None:
+            return found
+        centre, covariance = self._likelihood.tangent
+        return (*found, around(centre, _WIDER * covariance))
+
+    def _squares(self) -> np.ndarray:
+        """Sums of squares of the whitened residuals, (n,)."""
+        likelihood = self._likelihood
+        return self._raw - likelihood.discrepancy.explained(self._projected, likelihood.inflation)
 
 
-def temper_until(weights, least: float) -> float:
-    """Largest power of the likelihood, of powers from 1 down, at which ``weights(power)`` has ``least`` effective
-    particles; if none has, the one at which they have most."""
-    powers = np.geomspace(1.0, 1e-12, 240)
+def temper_until(weights, least: float, coolest: float = _COLDEST) -> float:
+    """Largest power of the likelihood, of powers from 1 down to ``coolest``, at which ``weights(power)`` has ``least``
+    effective particles; if none has, the one at which they have most."""
+    powers = np.geomspace(1.0, coolest, 240)
     effective = np.array([1.0 / (weights(power) ** 2).sum() for power in powers])
     enough = np.flatnonzero(effective >= least)
     return float(powers[enough[0] if len(enough) else effective.argmax()])

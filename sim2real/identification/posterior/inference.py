@@ -216,7 +216,7 @@ class Posterior:
 
 
 def infer(problem: Predictor, prior: Prior | None = None, method: str = "epopt", seed: int = 0,
-          budget: Budget | None = None, progress: Progress | None = None) -> Posterior:
+          budget: Budget | None = None, progress: Progress | None = None, others: Prior | None = None) -> Posterior:
     """The posterior of a problem's parameters.
 
     Args:
@@ -227,15 +227,21 @@ def infer(problem: Predictor, prior: Prior | None = None, method: str = "epopt",
         seed: Everything random follows from it.
         budget: What it may cost.
         progress: Called with (share done, text).
+        others: Parameters that are not asked for and may differ from nominal, too, named by the problem after those
+            of ``prior``: epopt integrates them out, see ``discrepancy``. Default: there are none.
+            Where the budget ends before it was looked what they do, that look comes on top of it.
 
     Raises:
-        BadInputError: An unknown method, or a prior of other parameters.
+        BadInputError: An unknown method, a prior of other parameters, or ``others`` for a method that has none.
         SimulationError: No simulation of the prior was stable.
     """
     if method not in METHODS:
         raise BadInputError(unknown("method", method, METHODS))
+    if others is not None and method != "epopt":
+        raise BadInputError(f"others are integrated out by epopt only, got method {method}; leave them out of the "
+                            "problem, or use epopt")
     prior = prior or Prior.of(problem)
-    likelihood = Likelihood(problem, prior)
+    likelihood = Likelihood(problem, prior, others)
     clock = Clock(budget or Budget(), likelihood)
     if method == "npe":
         from sim2real.identification.posterior.npe import estimate

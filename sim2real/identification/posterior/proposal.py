@@ -73,6 +73,11 @@ class HeavyTailed:
         return np.logaddexp.reduce(each, axis=1) + constant - self._log_inside
 
 
+def around(centre: np.ndarray, covariance: np.ndarray) -> HeavyTailed:
+    """One distribution about a centre (K,), with the covariance (K, K)."""
+    return HeavyTailed(np.clip(centre, 0.0, 1.0)[None], np.ones(1), covariance)
+
+
 def kernels(unit: np.ndarray, weights: np.ndarray) -> HeavyTailed:
     """Around particles (n, K) with weights (n,): follows a ridge that bends (population Monte Carlo: Cappe et al.
     2004)."""
@@ -109,4 +114,4 @@ def regression_update(unit: np.ndarray, residual: np.ndarray, weights: np.ndarra
     error = unit - features @ fit  # the log's own summaries are zero, so its estimate is the constant
     effective = 1.0 / (weights**2).sum()
     covariance = (weights[:, None] * error).T @ error * effective / max(effective - size - 1.0, 1.0)
-    return HeavyTailed(np.clip(fit[:1], 0.0, 1.0), np.ones(1), _WIDER * covariance)
+    return around(fit[0], _WIDER * covariance)

@@ -6,7 +6,16 @@ import pytest
 from sim2real.deployment.bundle import load_bundle
 from sim2real.errors import BadInputError
 from sim2real.evaluation.rollout import run_episodes
-from sim2real.identification.loop.hard_twins import IDENTIFIED, hard_twin, prior_plan, twin_ranges, wide_prior
+from sim2real.identification.loop.hard_twins import (
+    IDENTIFIED,
+    TRADED,
+    believed,
+    hard_twin,
+    prior_plan,
+    twin_ranges,
+    unasked,
+    wide_prior,
+)
 from sim2real.identification.loop.twin_log import record_episodes
 from sim2real.parameters import ParameterSpace
 from sim2real.recordings.layout import command_channels, needed_channels, state_channels
@@ -78,3 +87,17 @@ def test_hard_twins_lie_outside_and_priors_around_them():
     assert len({v["backlash"] for v in values}) == 200 and {v["external_force_x"] for v in values} == {0.0}
     assert hard_twin(space, 7) == values[7]
     assert prior_plan(prior).ranges(space)["payload_mass"]["high"] == pytest.approx(prior.high[0])
+
+
+def test_all_that_a_replay_can_act_is_asked_for_or_integrated_out():
+    space = ParameterSpace.for_robot(load_robot("ur5e"))
+    asked, twins = believed(space), twin_ranges(space)
+    assert asked.names == IDENTIFIED + TRADED
+    np.testing.assert_array_equal(asked.high[:len(IDENTIFIED)], wide_prior(space).high)
+    assert (asked.low[:len(IDENTIFIED)] <= twins.low).all() and asked.high[-1] == space["link_mass_scale"].twin_high
+    others = unasked(space, asked.names)
+    assert not set(asked.names) & set(others.names)
+    assert {"stiction", "backlash", "stiffness_scale.elbow_joint", "gravity_tilt_x"} <= set(others.names)
+    assert not {"joint_position_noise", "control_jitter", "external_force_x"} & set(others.names)
+    # a plan over both draws what is integrated out as widely as it was
+    assert prior_plan(others).ranges(space)["stiction"]["high"] == pytest.approx(space["stiction"].twin_high)
