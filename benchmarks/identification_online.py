@@ -87,9 +87,9 @@ def trained(case: Case, method: str, seed: int, runs: Path) -> Path:
             return train_method(TrainConfig(""), update, resume=folder).run
         if method in ("up-osi", "recurrent"):
             return from_oracle(trained(case, "oracle", seed, runs), method, folder, update)
+        told = {} if method == "plain" else {"identify": case.identify, "online": case.online}
         config = TrainConfig(case.task, options=case.options, seed=seed, steps=case.steps, randomization=case.plan,
-                             method=method, identify=() if method == "plain" else case.identify, online=case.online,
-                             out=folder)
+                             method=method, out=folder, **told)
         return train_method(config, update).run
 
 
