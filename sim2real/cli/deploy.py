@@ -53,9 +53,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--log", metavar="FILE.mcap", help="record inputs, outputs and decisions")
     parser.add_argument("--log-size", type=int, default=64, metavar="MIB",
                         help="a log of that size goes on in FILE.001.mcap, FILE.002.mcap, ... (default: 64)")
-    parser.add_argument("--log-states", action=argparse.BooleanOptionalAction, default=True,
-                        help="whether the log has every state that the driver sends, which identification wants (an "
-                             "arm at 500 Hz: 11 MiB a minute), or those of the policy's steps alone (default: every)")
+    parser.add_argument("--no-log-states", dest="log_states", action="store_false",
+                        help="log the states of the steps alone, not every one of the driver's")
     parser.add_argument("--domain-id", type=int, default=None, metavar="N", help="ROS_DOMAIN_ID")
     parser.add_argument("--json", action="store_true", help="print nothing but one JSON line at the end")
     parser.add_argument("--ros-args", nargs=argparse.REMAINDER, default=[], metavar="ARG",
