@@ -10,7 +10,6 @@ from torch import nn
 from sim2real.identification.online.networks import make_network
 from sim2real.identification.online.whitening import Whitening
 
-CONTEXTS = ("mean", "latent", "state")
 CLIP = 1.5  # of means that a policy is conditioned on, in unit coordinates: beyond it the policy was never trained
 PRIOR = math.log(1.0 / math.sqrt(3.0))  # logarithm of the standard deviation of a uniform on [-1, 1]
 # bounds of the logarithm of a deviation: less is a claim that a few thousand episodes cannot bear out

@@ -46,11 +46,13 @@ def estimate(likelihood: Likelihood, seed: int, clock: Clock, progress: Progress
             if len(unit):  # none where a proposal hardly meets the prior
                 pool.add(proposal, unit)
         need_stable(likelihood)
-        ended = pool.effective_size >= ENOUGH or not clock.allows(n)
+        effective = pool.effective_size
+        ended = effective >= ENOUGH or not clock.allows(n)
         if likelihood.others is not None and (turn in _LOOKS or (ended and not likelihood.looked)):
             pool.look_around()
-            ended = ended and (pool.effective_size >= ENOUGH or not clock.allows(n))
-        progress(clock.share, f"{pool.effective_size:.0f} effective particles")
+            effective = pool.effective_size
+            ended = ended and (effective >= ENOUGH or not clock.allows(n))
+        progress(clock.share, f"{effective:.0f} effective particles")
         if ended:
             break
         proposals = pool.refit(n, seed)
@@ -135,9 +137,10 @@ class Pool:
         weights = normalised(power * log[near])
         found = (regression_update(self.unit[near], residual, weights, self._likelihood.inflation, seed),
                  kernels(self.unit[near], weights))
-        if self._likelihood.tangent is None:
+        tangent = self._likelihood.tangent
+        if tangent is None:
             return found
-        centre, covariance = self._likelihood.tangent
+        centre, covariance = tangent
         return (*found, around(centre, _WIDER * covariance))
 
     def _squares(self) -> np.ndarray:
