@@ -42,7 +42,10 @@ class ActuatedJoint:
 
 @dataclass(frozen=True)
 class Sensors:
-    """Rate [Hz], standard deviations of noise, resolution and delay [s] of what the robot reports."""
+    """Rate [Hz], standard deviations of noise, resolution and delay [s] of what the robot reports.
+
+    ``effort_noise`` is a share of each joint's largest effort, None where the robot reports no efforts of its drives.
+    """
 
     rate: float = 100.0
     position_noise: float = 0.0
@@ -51,6 +54,7 @@ class Sensors:
     delay: float = 0.0
     attitude_noise: float = 0.0
     gyro_noise: float = 0.0
+    effort_noise: float | None = None
 
 
 @dataclass(frozen=True)

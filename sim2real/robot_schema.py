@@ -119,7 +119,10 @@ class JointSection(JointDefaults):
 
 
 class SensorsSection(_Section):
-    """What the robot reports: joints of an arm, or the state estimate of a drone."""
+    """What the robot reports: joints of an arm, or the state estimate of a drone.
+
+    ``effort_noise``, over the joint's largest effort, says that an arm reports its drives' torques, too.
+    """
 
     rate: Annotated[float, _si("1/s"), _POSITIVE] = 100.0
     position_noise: Noise = 0.0
@@ -128,6 +131,7 @@ class SensorsSection(_Section):
     delay: Time = 0.0
     attitude_noise: Annotated[float, _si("rad"), _NONNEGATIVE] = 0.0
     gyro_noise: Annotated[float, _si("rad/s"), _NONNEGATIVE] = 0.0
+    effort_noise: Annotated[float, _si("1"), _NONNEGATIVE] | None = None
 
 
 class ActuatorSection(_Section):

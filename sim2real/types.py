@@ -23,6 +23,8 @@ class RobotState:
         quaternion: Base orientation ``world_from_base`` as (w, x, y, z), shape (n, 4).
         linear_velocity: Base velocity in the world in [m/s], shape (n, 3).
         angular_velocity: Base angular velocity in the body frame (FLU) in [rad/s], shape (n, 3).
+        joint_effort: Torques of the joints' drives in [N m] or forces in [N], shape (n, J); NaN where nothing measures
+            them. Only identifiers look at them, so a state without is finite all the same.
     """
 
     time: np.ndarray
@@ -32,6 +34,7 @@ class RobotState:
     quaternion: np.ndarray
     linear_velocity: np.ndarray
     angular_velocity: np.ndarray
+    joint_effort: np.ndarray
 
     @classmethod
     def zeros(cls, n: int, num_joints: int) -> RobotState:
@@ -46,12 +49,18 @@ class RobotState:
             quaternion=quaternion,
             linear_velocity=np.zeros((n, 3)),
             angular_velocity=np.zeros((n, 3)),
+            joint_effort=np.full((n, num_joints), np.nan),
         )
 
     @classmethod
-    def of_joints(cls, time: np.ndarray, position: np.ndarray, velocity: np.ndarray) -> RobotState:
-        """Arms with ``position`` and ``velocity`` (n, J); their base, at the identity, is shared and read only."""
-        return cls(time, position, velocity, *_still(len(time)))
+    def of_joints(cls, time: np.ndarray, position: np.ndarray, velocity: np.ndarray,
+                  effort: np.ndarray | None = None) -> RobotState:
+        """Arms with ``position``, ``velocity`` and ``effort`` (n, J), by default not measured.
+
+        Their base, at the identity, is shared and read only.
+        """
+        return cls(time, position, velocity, *_still(len(time)), _unmeasured(*position.shape) if effort is None
+                   else effort)
 
     def __len__(self) -> int:
         return len(self.time)
@@ -68,13 +77,14 @@ class RobotState:
         """A deep copy."""
         return RobotState(self.time.copy(), self.joint_position.copy(), self.joint_velocity.copy(),
                           self.position.copy(), self.quaternion.copy(), self.linear_velocity.copy(),
-                          self.angular_velocity.copy())
+                          self.angular_velocity.copy(), self.joint_effort.copy())
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """Of all arrays, in their order."""
         return (self.time.shape, self.joint_position.shape, self.joint_velocity.shape, self.position.shape,
-                self.quaternion.shape, self.linear_velocity.shape, self.angular_velocity.shape)
+                self.quaternion.shape, self.linear_velocity.shape, self.angular_velocity.shape,
+                self.joint_effort.shape)
 
     def misfit(self, shapes: tuple[tuple[int, ...], ...]) -> str:
         """Which array has another shape than in ``shapes``, "" if none has."""
@@ -85,7 +95,7 @@ class RobotState:
                     if values.shape != expected)
 
     def is_finite(self) -> np.ndarray:
-        """Which robots have only finite numbers, shape (n,)."""
+        """Which robots have only finite numbers but for efforts, shape (n,)."""
         return np.isfinite(self._everything()).all(axis=1)
 
     def adds_up(self) -> bool:
@@ -106,3 +116,11 @@ def _still(n: int) -> tuple[np.ndarray, ...]:
     for part in parts:
         part.flags.writeable = False
     return parts
+
+
+@lru_cache(maxsize=8)
+def _unmeasured(n: int, joints: int) -> np.ndarray:
+    """Efforts (n, J) that nothing measures, read only."""
+    effort = np.full((n, joints), np.nan)
+    effort.flags.writeable = False
+    return effort

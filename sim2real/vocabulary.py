@@ -23,6 +23,7 @@ CORRELATED = {
 }
 # joint position noise [rad], joint velocity noise [rad/s]: the UR5e's; 1.9e-4 rad is one count of a 15-bit encoder
 _JOINT_FLOOR = {"position": 1e-4, "velocity": 2e-3, "quantum": 1e-4}
+_EFFORT_FLOOR = 1e-3  # of the largest effort
 # position [m], velocity [m/s], attitude [rad], body rates [rad/s]: half of the Crazyflie's
 _BASE_FLOOR = {"position": 1e-3, "velocity": 1e-2, "attitude": 2.5e-3, "gyro": 5e-3}
 
@@ -95,6 +96,7 @@ def ARM(robot: RobotDescription) -> list[tuple]:
                  "constant error of measured position", (-0.002, 0.002), (-0.003, 0.003), live=True),
         _row("joint_position_quantum", "rad", sensors.position_quantum, (0, 2 * quantum), (0, 2.5 * quantum), (0, 0.2),
              "sensing", "resolution of measured position; zero is exact", live=True),
+        *_efforts(joints, sensors.effort_noise),
         _row("sensor_delay", "s", sensors.delay, _upto(sensors.delay, 0.5 * period),
              _upto(sensors.delay, 0.6 * period, 1.4), (0, 4 * period), "latency",
              "age of a measurement when it is used", live=True),
@@ -117,6 +119,20 @@ def ARM(robot: RobotDescription) -> list[tuple]:
                   f"push on the tool along world {axis}", live=True)
              for axis in "xyz" for f in [max(1.0, 3.0 * payload)]]
     return rows
+
+
+def _efforts(joints, noise):
+    """What is wrong with measured efforts; no rows for a robot that reports none.
+
+    Most arms take currents times a constant for torques: constants differ from motor to motor and fall as magnets warm.
+    """
+    if noise is None:
+        return
+    yield from _family(joints, "joint_effort_scale", "1", 1, (0.95, 1.05), (0.9, 1.1), (1e-3, 1e3), "sensing",
+                       "measured over true effort of the joint's drive", (0.9, 1.1), (0.85, 1.15), live=True)
+    noise = max(noise, _EFFORT_FLOOR)
+    yield _row("joint_effort_noise", "1", noise, (0, 2 * noise), (0, 2.5 * noise), (0, 1), "sensing",
+               "standard deviation of measured effort over the joint's largest", live=True)
 
 
 def DRONE(robot: RobotDescription) -> list[tuple]:

@@ -45,7 +45,8 @@ def test_families_have_one_column_per_joint_link_or_rotor(name):
         return
     assert elements.pop("link_mass_scale") == [link.name for link in robot.moving_links]
     assert set(elements) == {"joint_damping_scale", "joint_friction_scale", "armature_scale", "stiffness_scale",
-                             "damping_gain_scale", "effort_limit_scale", "joint_position_bias"}
+                             "damping_gain_scale", "effort_limit_scale", "joint_position_bias",
+                             *(() if robot.sensors.effort_noise is None else ("joint_effort_scale",))}
     assert all(e == list(robot.joint_names) for e in elements.values())
 
 

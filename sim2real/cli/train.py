@@ -42,6 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--identify", default="", metavar="NAMES",
                         help="parameters to infer, joined by commas (default: the robot's; sim2real list parameters)")
     parser.add_argument("--network", metavar="NAME", help="of the identifier: gru (default), tcn or window")
+    parser.add_argument("--without-effort", action="store_true",
+                        help="the identifier does not look at the joints' efforts: for a driver that reports none")
     parser.add_argument("--json", action="store_true", help="end with one JSON line")
 
 
@@ -63,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
                          num_envs=args.num_envs, randomization=args.randomization, engine=args.engine,
                          threads=args.threads, out=args.out, target_success=args.target_success,
                          method=args.method, identify=tuple(filter(None, args.identify.split(","))),
-                         online={"network": args.network} if args.network else {})
+                         online={**({"network": args.network} if args.network else {}),
+                                 **({"effort": False} if args.without_effort else {})})
     with progress_bar(f"train {args.task or args.resume}", 1.0) as update:
         result = train_method(config, update, resume=args.resume)
     if result.interrupted:

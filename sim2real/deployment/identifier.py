@@ -121,7 +121,7 @@ def run_sequence(identifier: Identifier, features: np.ndarray) -> np.ndarray:
 
 def check_identifier(section: IdentifierSection, identifier: Identifier, task: Task) -> str:
     """Raise BundleError where a network is not the one described, or would see something else now; say what it is."""
-    section.inputs.check(ObservationSection.of(task.dynamics_terms()), "identifier")
+    section.inputs.check(ObservationSection.of(task.dynamics_terms(section.sees_effort)), "identifier")
     expected = (section.inputs.size, section.memory, section.context, len(section.parameters))
     found = (identifier.feature_size, identifier.memory_size, identifier.context_size, identifier.estimate_size)
     if expected != found:
@@ -144,9 +144,9 @@ class Estimator:
             there was one, and where no parameter is estimated.
     """
 
-    def __init__(self, identifier: Identifier, task: Task, num_robots: int):
+    def __init__(self, identifier: Identifier, section: IdentifierSection, task: Task, num_robots: int):
         self._identifier = identifier
-        self._builder = ObservationBuilder(task.dynamics_terms(), num_robots)
+        self._builder = ObservationBuilder(task.dynamics_terms(section.sees_effort), num_robots)
         self._memory = np.zeros((num_robots, identifier.memory_size), np.float32)
         self.estimate: tuple[np.ndarray, np.ndarray] | None = None
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sim2real.deployment.sealed import Finite, Section
 from sim2real.deployment.terms_manifest import ObservationSection
+from sim2real.tasks.dynamics import EFFORT
 
 PRIOR_DEVIATION = 3.0**-0.5  # in unit coordinates, of what was drawn from the whole range
 LEVEL, QUANTILE = 0.9, 1.6449  # of intervals, and their half width in standard deviations of a normal distribution
@@ -79,6 +80,11 @@ class IdentifierSection(Section):
         if not self.context and not self.parameters:
             raise ValueError("expected a context for the policy, parameters that are estimated, or both; got neither")
         return self
+
+    @property
+    def sees_effort(self) -> bool:
+        """Whether it looks at the efforts of joints, and so needs a driver that reports them."""
+        return any(term.name == EFFORT for term in self.inputs.terms)
 
     @property
     def names(self) -> list[str]:

@@ -227,6 +227,8 @@ def _arguments(row: dict[str, Any]) -> dict[str, Any]:
     """A call's arguments, the state put together again."""
     arguments = {name: _decode(value) for name, value in row.items() if name not in _STATE}
     if "joint_position" in row:
+        if "joint_effort" not in row:  # a log from before efforts were looked at
+            row = {**row, "joint_effort": [None] * len(row["joint_position"])}
         parts = [np.atleast_1d(np.asarray(_decode(row.get(name)), float))[None] for name in _STATE]
         arguments["state"] = RobotState(parts[0][0], *parts[1:])
     return arguments

@@ -57,7 +57,8 @@ class Runner:
         self._task, self._policy = task, bundle.policy
         self._filter = CommandFilter(bundle.limits, num_robots, task.control_period)
         self._builder = task.builder(num_robots)
-        self._estimator = None if bundle.identifier is None else Estimator(bundle.identifier, task, num_robots)
+        self._estimator = None if bundle.identifier is None else Estimator(
+            bundle.identifier, bundle.manifest.identifier, task, num_robots)
         drone = task.robot.kind == "drone"
         self._fallback = DroneFallback(task.robot, num_robots, task.control_period) if drone else None
         self._all = np.arange(num_robots)

@@ -31,6 +31,7 @@ class JointMap:
         self.driver_names = tuple(row.name or name for row, name in zip(rows, joint_names, strict=True))
         self.factor = np.array([row.sign * row.scale for row in rows])
         self.offset = np.array([row.offset for row in rows])
+        self.effort_factor = np.array([row.sign * row.effort for row in rows])
         self._cache: dict[tuple[str, ...], np.ndarray] = {}
 
     def columns(self, names: Sequence[str]) -> np.ndarray:
@@ -54,6 +55,10 @@ class JointMap:
     def velocities(self, names: Sequence[str], values: Sequence[float]) -> np.ndarray:
         """Our joint velocities (J,) of a message's."""
         return self.factor * self._pick(names, values)
+
+    def efforts(self, names: Sequence[str], values: Sequence[float]) -> np.ndarray:
+        """Our joint efforts (J,) of a message's."""
+        return self.effort_factor * self._pick(names, values)
 
     def to_driver(self, positions: np.ndarray) -> np.ndarray:
         """The driver's numbers of our joint positions, still in our order, shape (J,)."""

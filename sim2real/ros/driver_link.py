@@ -53,6 +53,7 @@ class DriverLink:
         taken: Told every state that was taken, as a row of a log: ``stamp`` by the driver's clock in [s], None where it
             gives none; ``time`` of its reception in [s] (monotonic); and the fields of ``RobotState`` that were in the
             message, arrays of one dimension in SI units. None: nobody.
+        needs_effort: As of ``StateReader``.
 
     Attributes:
         latest: The last state that could be read, stamped with its reception [s] (monotonic), or None.
@@ -63,9 +64,11 @@ class DriverLink:
     """
 
     def __init__(self, ros: RosContext, robot: RobotDescription, profile: RosProfile, command: CommandTopic,
-                 rate: float, taken: Callable[[dict[str, Any]], None] | None = None):
+                 rate: float, taken: Callable[[dict[str, Any]], None] | None = None, *,
+                 needs_effort: bool = False):
         self._ros, self._state, self._command = ros, profile.state, command
-        self._reader, self._order = StateReader(robot, profile), InOrder(1.0 / profile.state.rate)
+        self._reader = StateReader(robot, profile, needs_effort=needs_effort)
+        self._order = InOrder(1.0 / profile.state.rate)
         self._taken, self._measured = taken, self._reader.measured
         self.latest: RobotState | None = None
         self.stamp = 0.0

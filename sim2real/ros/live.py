@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from sim2real.errors import DeploymentError
+from sim2real.identification.responses.gravity import GravityLoad
 from sim2real.robots import RobotDescription
 from sim2real.ros.context import RosContext, message_class
 from sim2real.ros.messages import StateReader, stamp_seconds
@@ -24,6 +25,8 @@ _DISCOVERY = 5.0  # [s] after which a first message is not waited for
 _RATE_ERROR = 0.2  # share of the expected rate
 _OUTSIDE = 0.1  # [rad] or [m] beyond a joint's limits that calibration may explain
 _OLD = 0.1  # [s] of age that a clock or a queue must explain
+_CARRIES = 0.05  # share of a joint's largest effort: less load tells nothing of a motor's constant
+_EFFORT_FACTOR = (0.4, 4.0)  # of efforts over the weight of the arm's own links; a payload adds, friction takes away
 _MOVED = 0.02  # [rad] of motion that tells whether velocities agree with positions
 
 
@@ -153,7 +156,26 @@ def _judge_joints(robot: RobotDescription, states: Sequence[RobotState]) -> list
         k = int(np.argmax(moved))
         times = np.concatenate([state.time for state in states])
         found.append(_judge_velocity(robot.joint_names[k], times, q[:, k], v[:, k]))
+    if robot.sensors.effort_noise is not None:
+        found.append(_judge_effort(robot, q, np.concatenate([state.joint_effort for state in states])))
     return found
+
+
+def _judge_effort(robot: RobotDescription, q: np.ndarray, effort: np.ndarray) -> Finding:
+    """Efforts against what the arm's own links weigh, at the joint that carries most."""
+    if not np.isfinite(effort).all():
+        return Finding("effort", "warn", "messages have no efforts, or such as cannot be used; identifiers look at "
+                       "them", "let the driver report them, or train with --without-effort")
+    weight = -GravityLoad(robot, robot.joint_names).torque(q).mean(axis=0)
+    k = int(np.argmax(np.abs(weight) / robot.effort_limit))
+    if abs(weight[k]) < _CARRIES * robot.effort_limit[k]:
+        return Finding("effort", "ok", "reported; no joint carries enough in this pose to compare them")
+    name, mean = robot.joint_names[k], float(effort[:, k].mean())
+    detail = f"{name} gives {mean:.1f} N m, its links weigh {weight[k]:.1f} N m"
+    if _EFFORT_FACTOR[0] < mean / weight[k] < _EFFORT_FACTOR[1]:
+        return Finding("effort", "ok", detail)
+    return Finding("effort", "warn", detail, "an identifier would take that for a load: let the driver report what "
+                   f"its motors give, gravity included, and set 'ros.joints.{name}.effort' to N m per unit")
 
 
 def _judge_velocity(name: str, times: np.ndarray, q: np.ndarray, v: np.ndarray) -> Finding:

@@ -48,10 +48,17 @@ def get_path(message: Any, path: str) -> Any:
 
 # ------------------------------------------------------------------------------------------------- states
 class StateReader:
-    """The driver's state messages as RobotState of one robot, stamped with the time of reception."""
+    """The driver's state messages as RobotState of one robot, stamped with the time of reception.
 
-    def __init__(self, robot: RobotDescription, profile: RosProfile):
+    Args:
+        robot, profile: The robot and its driver's topics.
+        needs_effort: Whether messages without usable efforts are refused; else nobody looks at them.
+    """
+
+    def __init__(self, robot: RobotDescription, profile: RosProfile, *, needs_effort: bool = False):
         self._robot, self._topic = robot, profile.state
+        self._reads_effort = needs_effort or robot.sensors.effort_noise is not None
+        self._needs_effort = needs_effort
         self._joints = conversions.JointMap(robot.joint_names, profile.joints)
         self._linear = conversions.Differentiator(profile.state.filter)
         self._angular = conversions.Differentiator(profile.state.filter, attitude=True)
@@ -76,7 +83,8 @@ class StateReader:
         """Fields of the state that messages bring; the others are differentiated from these, or empty."""
         topic, odometry = self._topic, self._topic.type == ODOMETRY
         if self._robot.kind == "arm":
-            brought = {"joint_position": True, "joint_velocity": topic.velocity == "message"}
+            brought = {"joint_position": True, "joint_velocity": topic.velocity == "message",
+                       "joint_effort": self._reads_effort}
         else:
             brought = {"position": True, "linear_velocity": odometry, "quaternion": True,
                        "angular_velocity": odometry and topic.angular_velocity == "message"}
@@ -90,7 +98,21 @@ class StateReader:
             raise DeploymentError("it has no velocities; set 'ros.state.velocity: differentiated'")
         else:
             velocity = self._joints.velocities(message.name, message.velocity)
-        return RobotState.of_joints(np.array([received]), position[None], velocity[None])
+        effort = self._read_effort(message) if self._reads_effort else None
+        return RobotState.of_joints(np.array([received]), position[None], velocity[None], effort)
+
+    def _read_effort(self, message: Any) -> np.ndarray | None:
+        """Efforts (1, J), None where there are none that can be used and none are needed."""
+        try:
+            effort = self._joints.efforts(message.name, message.effort)
+        except DeploymentError as error:
+            if not self._needs_effort:
+                return None
+            raise DeploymentError(f"its efforts cannot be used ({error}), and the policy's identifier looks at them; "
+                                  "let the driver report them, or train with --without-effort") from None
+        if self._needs_effort and not np.isfinite(effort).all():
+            raise DeploymentError("an effort is not finite, and the policy's identifier looks at efforts")
+        return effort[None]
 
     def _read_pose(self, message: Any, received: float, dt: float) -> RobotState:
         state = RobotState.zeros(1, 0)
@@ -141,6 +163,8 @@ class StateWriter:
             message.position = self._joints.to_driver(state.joint_position[0]).tolist()
             if topic.velocity == "message":
                 message.velocity = (state.joint_velocity[0] / self._joints.factor).tolist()
+            if self._robot.sensors.effort_noise is not None:
+                message.effort = (state.joint_effort[0] / self._joints.effort_factor).tolist()
             return message
         message.header.frame_id = "map"
         position, q, linear, angular = conversions.odometry_from_state(

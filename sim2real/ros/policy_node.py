@@ -91,8 +91,10 @@ class PolicyNode:
         self._quantity = command.quantity
         self._fast = profile.state.rate * self._period > _FAST
         self._states: deque[tuple[int, dict[str, Any]]] = deque(maxlen=_MOST_STATES)  # (wall clock [ns], row)
+        section = bundle.manifest.identifier
         self._link = DriverLink(ros, robot, profile, command, self._rate,
-                                self._keep_state if recorder is not None and log_states else None)
+                                self._keep_state if recorder is not None and log_states else None,
+                                needs_effort=section is not None and section.sees_effort)
         if watched is not None:
             watched.beside(lambda: self._link.takers)
         self._slow: list[Gate] = [  # what may come up after this node: waited for when configuring
@@ -101,7 +103,6 @@ class PolicyNode:
         self._gates: list[Gate] = [DriverGate(robot, profile, command, self._link, watched), TopicGates(ros, profile),
                                    SimulationTime(ros, self._link),
                                    *self._slow]
-        section = bundle.manifest.identifier
         self._estimated = Estimated(section, hold_outside) if section is not None and section.parameters else None
         if self._estimated is not None:
             self._gates.append(self._estimated)

@@ -60,12 +60,15 @@ class JointMapping(Section):
         sign: -1 where the driver turns the other way.
         scale: Our unit per driver's unit: ``1 deg`` for a driver that speaks degrees.
         offset: Our position at the driver's zero in [rad] or [m].
+        effort: Our effort per driver's unit, in our axis' sense but for ``sign``: a torque constant times the gear
+            ratio, ``12.6 N m``, for a driver that reports a motor's current in ampere.
     """
 
     name: str | None = None
     sign: Literal[1, -1] = 1
     scale: Annotated[float, si("1|rad|m"), POSITIVE] = 1.0
     offset: Annotated[float, si("rad|m")] = 0.0
+    effort: Annotated[float, si("1|N m|N"), POSITIVE] = 1.0
 
 
 class Thrust(Section):

@@ -29,4 +29,6 @@ def _physical(robot: RobotDescription) -> dict[str, Any]:
     """What makes the robot what it is, by section of robot.yaml or name of file."""
     content: dict[str, Any] = {name: data for name, data in robot.files.items() if name != "robot.yaml"}
     content.update(yaml.safe_load(robot.files["robot.yaml"]))
+    if isinstance(sensors := content.get("sensors"), dict):  # that efforts are reported changes nothing of the robot
+        content["sensors"] = {name: value for name, value in sensors.items() if name != "effort_noise"}
     return {name: value for name, value in content.items() if name not in _FREE}

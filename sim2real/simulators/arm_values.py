@@ -75,6 +75,13 @@ class ArmValues:
             contact_friction=column("contact_friction"))
 
 
+def servo_effort(kp: np.ndarray, kd: np.ndarray, target: np.ndarray, q: np.ndarray, v: np.ndarray, limit: np.ndarray
+                 ) -> tuple[np.ndarray, np.ndarray]:
+    """What a joint's servo wants and what its drive gives, clip(kp (x - q) - kd v, +- limit), each (n, J)."""
+    wanted = kp * (target - q) - kd * v
+    return wanted, np.minimum(np.maximum(wanted, -limit), limit)
+
+
 def breakaway(friction: np.ndarray, stiction: np.ndarray, velocity: np.ndarray) -> np.ndarray:
     """Coulomb friction (n, J) with the Stribeck excess: Fc (1 + s exp(-(qd / vs)^2)); stiction (n,)."""
     return friction * (1.0 + stiction[:, None] * np.exp(-(velocity / STRIBECK_VELOCITY) ** 2))

@@ -8,7 +8,7 @@ from mujoco import batch as mujoco_batch
 
 from sim2real.robots import RobotDescription
 from sim2real.simulators import scene
-from sim2real.simulators.arm_values import ArmValues, breakaway
+from sim2real.simulators.arm_values import ArmValues, breakaway, servo_effort
 from sim2real.simulators.base import Simulator
 from sim2real.simulators.delay import DelayLine
 from sim2real.types import RobotState
@@ -45,6 +45,7 @@ class MujocoArm(Simulator):
             "pair_friction", "opt.gravity")}
         self._friction = np.zeros((num_sims, robot.num_joints))
         self._stiction = np.zeros(num_sims)
+        self._tells_effort = robot.sensors.effort_noise is not None
         self._force = slice(self.space.column("external_force_x"), self.space.column("external_force_z") + 1)
         self._apply(self.all_ids)
         self.reset()
@@ -136,8 +137,13 @@ class MujocoArm(Simulator):
         self.unstable[ids] = True
 
     def _read(self) -> RobotState:
-        return RobotState.of_joints(self.time.copy(), self._qpos[:, self._columns].copy(),
-                                    self._qvel[:, self._columns].copy())
+        q, v = self._qpos[:, self._columns].copy(), self._qvel[:, self._columns].copy()
+        return RobotState.of_joints(self.time.copy(), q, v, self._drive_effort(q, v) if self._tells_effort else None)
+
+    def _drive_effort(self, q: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """At this instant: the engine keeps that of the last integration step, which holds while actuators act."""
+        gain, bias, limit = (self._fields[f"actuator_{name}"] for name in ("gainprm", "biasprm", "forcerange"))
+        return servo_effort(gain[:, :, 0], -bias[:, :, 2], self._set_point, q, v, limit[:, :, 1])[1]
 
 
 def _slice(index: np.ndarray) -> np.ndarray | slice:

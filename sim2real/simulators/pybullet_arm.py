@@ -15,7 +15,7 @@ import numpy as np
 from sim2real.errors import SimulationError
 from sim2real.kinematics import Chain
 from sim2real.robots import RobotDescription
-from sim2real.simulators.arm_values import ArmValues, breakaway
+from sim2real.simulators.arm_values import ArmValues, breakaway, servo_effort
 from sim2real.simulators.base import Simulator
 from sim2real.simulators.bullet_urdf import urdf_text
 from sim2real.simulators.bullet_world import BulletWorld
@@ -47,6 +47,7 @@ class PyBulletArm(Simulator):
         self._damping, self._friction, self._armature, self._kp, self._kd, self._effort = (
             np.zeros((n, count)) for _ in range(6))
         self._follow, self._stiction = np.zeros((n, 1)), np.zeros(n)
+        self._tells_effort = robot.sensors.effort_noise is not None
         self._worlds: list[BulletWorld] = []
         try:
             for _ in range(n):
@@ -100,6 +101,9 @@ class PyBulletArm(Simulator):
         state = RobotState.zeros(self.num_sims, self.robot.num_joints)
         state.joint_position[:] = self._q[:, self._robot_from_bullet]
         state.joint_velocity[:] = self._v[:, self._robot_from_bullet]
+        if self._tells_effort:
+            _, effort = servo_effort(self._kp, self._kd, self._set_point, self._q, self._v, self._effort)
+            state.joint_effort[:] = effort[:, self._robot_from_bullet]
         return state
 
     # ------------------------------------------------------------------ dynamics
@@ -122,9 +126,8 @@ class PyBulletArm(Simulator):
         h, q, v, inertia = self._h, self._q, self._v, self._inertia
         for i, world in enumerate(self._worlds):
             inertia[i], self._bias[i] = world.dynamics(q[i].tolist(), v[i].tolist())
-        servo = self._kp * (self._set_point - q) - self._kd * v
+        servo, limited = servo_effort(self._kp, self._kd, self._set_point, q, v, self._effort)
         self._set_point += self._follow * (target - self._set_point)  # the step's force takes the one before, as MuJoCo
-        limited = np.clip(servo, -self._effort, self._effort)
         resisting = self._damping + self._kd * (limited == servo)  # a servo at its limit does not damp
         torque = limited - self._damping * v + push - self._bias
         whole = inertia.copy()

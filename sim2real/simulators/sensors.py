@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -115,31 +116,59 @@ class Sensors(abc.ABC):
 
 
 class ArmSensors(Sensors):
-    """Joint encoders: positions with noise, bias and quantum, velocities with noise."""
+    """Joint encoders: positions with noise, bias and quantum, velocities with noise; efforts where there are any."""
 
     _parameters = ("joint_position_noise", "joint_velocity_noise", "joint_position_bias", "joint_position_quantum",
-                   "sensor_delay")
+                   "joint_effort_scale", "joint_effort_noise", "sensor_delay")
 
     def __init__(self, robot: RobotDescription, space: ParameterSpace, num_sims: int, seed: int):
-        super().__init__(robot, space, num_sims, seed, shape=(2, robot.num_joints), draws=robot.num_joints)
+        n = robot.num_joints
+        self._efforts = _Efforts(robot, space) if robot.sensors.effort_noise is not None else None
+        # more draws leave the first ones what they were
+        super().__init__(robot, space, num_sims, seed, shape=(2 if self._efforts is None else 3, n),
+                         draws=n if self._efforts is None else n + (n + 1) // 2)
 
     def _pack(self, state: RobotState, out: np.ndarray) -> None:
         out[0], out[1] = state.joint_position, state.joint_velocity
+        if self._efforts is not None:
+            out[2] = state.joint_effort
 
-    def _errors(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, _Quantum | None]:
+    def _errors(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, _Quantum | None, Any]:
         column, joints = self._space.column, self._ring.shape[3]
         sigma = values[:, [column("joint_position_noise"), column("joint_velocity_noise")]].T
         # whole arrays are many times faster than rows that are repeated
         return (sigma[:, :, None].repeat(joints, axis=2), self._space.family(values, "joint_position_bias"),
-                _Quantum.of(values[:, column("joint_position_quantum")], joints))
+                _Quantum.of(values[:, column("joint_position_quantum")], joints),
+                None if self._efforts is None else self._efforts.errors(values))
 
     def _report(self, packed: np.ndarray, time: np.ndarray, errors: Sequence, draws: np.ndarray) -> RobotState:
-        sigma, bias, quantum = errors
-        report = draws * sigma
-        report += packed
+        sigma, bias, quantum, effort = errors
+        joints = self._ring.shape[3]
+        report = draws[..., :joints] * sigma
+        report += packed[:2]
         position, velocity = report
         position += bias
-        return RobotState.of_joints(time.copy(), position if quantum is None else quantum.round(position), velocity)
+        return RobotState.of_joints(
+            time.copy(), position if quantum is None else quantum.round(position), velocity,
+            None if effort is None else _Efforts.measured(packed[2], effort, draws[..., joints:]))
+
+
+class _Efforts:
+    """Measured efforts of joint drives: a scale of each joint, and noise as a share of the joint's largest effort."""
+
+    def __init__(self, robot: RobotDescription, space: ParameterSpace):
+        self._space, self._limit = space, robot.effort_limit
+
+    def errors(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scales and standard deviations (k, J) of parameters ``values`` (k, P)."""
+        noise = values[:, self._space.column("joint_effort_noise"), None]
+        return self._space.family(values, "joint_effort_scale"), noise * self._limit
+
+    @staticmethod
+    def measured(effort: np.ndarray, errors: tuple[np.ndarray, np.ndarray], draws: np.ndarray) -> np.ndarray:
+        """What is reported of ``effort`` (k, J), with standard normal ``draws`` (2, k, at least J / 2)."""
+        scale, sigma = errors
+        return scale * effort + sigma * np.concatenate([*draws], axis=1)[:, :effort.shape[1]]
 
 
 class DroneSensors(Sensors):
@@ -172,7 +201,8 @@ class DroneSensors(Sensors):
         turning[:, :5] += bias
         position = motion[:, :3]
         return RobotState(
-            time=time.copy(), joint_position=np.zeros((len(time), 0)), joint_velocity=np.zeros((len(time), 0)),
+            time=time.copy(), **dict.fromkeys(("joint_position", "joint_velocity", "joint_effort"),
+                                              np.zeros((len(time), 0))),
             position=position if quantum is None else quantum.round(position),
             quaternion=rotations.multiply(rotations.normalize(packed[:, 9:]),
                                           rotations.from_axis_angle(turning[:, 3:])),

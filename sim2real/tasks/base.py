@@ -77,9 +77,9 @@ class Task(abc.ABC):
         """An observation builder of this task."""
         return ObservationBuilder(self.terms(), num_robots, training=training, seed=seed)
 
-    def dynamics_terms(self) -> tuple[Term, ...]:
-        """What an identifier sees of an instant."""
-        return dynamics_terms(self.robot)
+    def dynamics_terms(self, effort: bool = True) -> tuple[Term, ...]:
+        """What an identifier sees of an instant; efforts only where the robot reports any."""
+        return dynamics_terms(self.robot, effort)
 
     @cached_property
     def space(self) -> ParameterSpace:

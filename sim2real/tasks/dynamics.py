@@ -16,9 +16,22 @@ if TYPE_CHECKING:
     from sim2real.robots import RobotDescription
 
 
-def dynamics_terms(robot: RobotDescription) -> tuple[Term, ...]:
-    """The terms of an arm or a drone, each of the present alone: the identifier's network has a memory of its own."""
-    return _arm(robot) if robot.kind == "arm" else _drone(robot)
+EFFORT = "joint_effort"
+
+
+def dynamics_terms(robot: RobotDescription, effort: bool = True) -> tuple[Term, ...]:
+    """The terms of an arm or a drone, each of the present alone: the identifier's network has a memory of its own.
+
+    Args:
+        robot: The robot description.
+        effort: Whether torques of the joints' drives are among them, of an arm that reports any. A load moves a stiff
+            arm by less than its encoders' errors, but has to be carried.
+    """
+    if robot.kind != "arm":
+        return _drone(robot)
+    limit = robot.effort_limit
+    efforts = (Term(EFFORT, robot.num_joints, lambda c: c.state.joint_effort / limit, scale=4.0),)
+    return (*_arm(robot), *(efforts if effort and robot.sensors.effort_noise is not None else ()))
 
 
 def _arm(robot: RobotDescription) -> tuple[Term, ...]:

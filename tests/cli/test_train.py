@@ -37,6 +37,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(run_cli, tmp_path, arguments, 
     (("--method", "up-osi", "--identify", "backlash"), "backlash does not vary in the randomization plan"),
     (("--identify", "payload_mass"), "the method plain identifies nothing; choose up-osi"),
     (("--network", "tcn"), "the method plain identifies nothing"),
+    (("--without-effort",), "the method plain identifies nothing"),
     (("--method", "rma", "--network", "lstm"), "unknown network 'lstm'; known: gru, tcn, window")])
 def test_bad_methods_are_one_line_and_leave_nothing(run_cli, tmp_path, arguments, words):
     code, out, err = run_cli("train", "ur5e-reach", *arguments)

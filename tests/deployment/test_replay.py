@@ -305,6 +305,16 @@ _STATE = {"joint_position": [0.0] * 6, "joint_velocity": [0.0] * 6, "position": 
 _START = {"n": 1, "call": "start", "goal": [0.4, 0.1, 0.3], "now": 0.0, **_STATE}
 
 
+def test_a_log_from_before_efforts_were_looked_at_is_replayed(reach):
+    motion = []
+    reach_out(reach, lambda topic, row: motion.append((topic, {
+        key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in row.items()})))
+    older = [(topic, {key: value for key, value in row.items() if key != "joint_effort"}) for topic, row in motion]
+    found, now = (replay(rows, lambda rate: Drive(reach, rate)) for rows in (older, motion))
+    assert older != motion and found.different == 0 and (found.steps, found.commands) == (now.steps, now.commands)
+    assert found.steps > 10
+
+
 @pytest.mark.parametrize(("row", "said"), [
     ({"n": 1, "call": "__class__"}, "unknown call '__class__'"),
     ({"n": 1, "call": ["step"]}, "unknown call"),
@@ -318,6 +328,7 @@ _START = {"n": 1, "call": "start", "goal": [0.4, 0.1, 0.3], "now": 0.0, **_STATE
     ({"n": 1, "call": "tick", "command": [0.0] * 6}, "does not take the recorded tick"),
     ({"n": 1, "call": "start", "goal": [0.4], "now": 0.0, **_STATE}, "goal of task"),
     ({**_START, "joint_position": [0.0] * 5}, "expected joint_position of shape"),
+    ({**_START, "joint_effort": [0.0] * 5}, "expected joint_effort of shape"),
     ({**_START, "joint_position": [10**400] * 6}, "numbers were expected"),
     ({**_START, "joint_position": [[0.0]]}, "numbers were expected"),
     ({**_START, "joint_position": "abc"}, "does not take"),

@@ -19,7 +19,12 @@ def header(stamp):
     return types.SimpleNamespace(stamp=types.SimpleNamespace(sec=int(stamp), nanosec=round(1e9 * (stamp - int(stamp)))))
 
 
-def joints(n=200, rate=500.0, names=UR5E.joint_names, q=None, v=None, age=0.002, stamped=True):
+CARRYING = np.array([0.0, -20.3, -20.3, -1.8, 0.0, 0.0])  # [N m] at home
+AMPERE = np.array([12.6, 12.6, 12.6, 9.3, 9.3, 9.3])  # [N m] each
+
+
+def joints(n=200, rate=500.0, names=UR5E.joint_names, q=None, v=None, age=0.002, stamped=True,
+           effort=CARRYING / AMPERE):
     """A JointState driver's messages as a listener has them: at ``rate`` [Hz], ``q`` and ``v`` (n, J)."""
     q = np.tile(UR5E.home, (n, 1)) if q is None else q
     v = np.zeros_like(q) if v is None else v
@@ -27,7 +32,8 @@ def joints(n=200, rate=500.0, names=UR5E.joint_names, q=None, v=None, age=0.002,
     for k in range(n):
         t = k / rate
         message = types.SimpleNamespace(header=header(NOW + t - age if stamped else 0.0), name=list(names),
-                                        position=q[k].tolist(), velocity=v[k].tolist())
+                                        position=q[k].tolist(), velocity=v[k].tolist(),
+                                        effort=list(effort))
         samples.append((t, NOW + t, message))
     return samples
 
@@ -63,6 +69,22 @@ def test_a_good_driver_has_nothing_to_mend():
 def test_each_fault_has_its_row_and_its_remedy(changes, name, status, words):
     finding = rows(heard(**{"samples": joints(), **changes}))[name]
     assert finding.status == status and words in finding.detail and finding.remedy
+
+
+@pytest.mark.parametrize(("effort", "status", "words"), [
+    (CARRYING / AMPERE, "ok", "gives -20.3 N m, its links weigh -20.3 N m"),
+    (2.5 * CARRYING / AMPERE, "ok", "gives -50.7 N m"),  # with a payload
+    (CARRYING, "warn", "gives -255.8 N m"),  # newton metres taken for ampere
+    (0.0 * CARRYING, "warn", "gives 0.0 N m"),  # without gravity's share
+    (-CARRYING / AMPERE, "warn", "gives 20.3 N m"), ([], "warn", "no efforts")])
+def test_efforts_are_compared_with_what_the_links_weigh(effort, status, words):
+    finding = rows(heard(joints(effort=effort)))["effort"]
+    assert finding.status == status and words in finding.detail and bool(finding.remedy) == (status == "warn")
+
+
+def test_an_arm_straight_up_carries_nothing_to_compare():
+    q = np.tile([0.0, -np.pi / 2, 0.0, -np.pi / 2, 0.0, 0.0], (200, 1))
+    assert "no joint carries enough" in rows(heard(joints(q=q)))["effort"].detail
 
 
 def test_degrees_are_recognised():

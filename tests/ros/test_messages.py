@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sim2real import rotations
-from sim2real.errors import DeploymentError
+from sim2real.errors import DeploymentError, RobotDescriptionError
 from sim2real.robots import load_robot
 from sim2real.ros.messages import CommandReader, CommandWriter, StateReader, StateWriter
 from sim2real.ros.profiles import RosProfile
@@ -62,12 +62,15 @@ def arm_state(robot, seed=0):
     state = RobotState.zeros(1, robot.num_joints)
     random = np.random.default_rng(seed)
     state.joint_position[0], state.joint_velocity[0] = random.normal(size=(2, robot.num_joints))
+    if robot.sensors.effort_noise is not None:
+        state.joint_effort[0] = random.normal(size=robot.num_joints)
     return state
 
 
 def permuted(message, order):
     return Struct(header=message.header, name=[message.name[i] for i in order],
-                  position=[message.position[i] for i in order], velocity=[message.velocity[i] for i in order])
+                  position=[message.position[i] for i in order], velocity=[message.velocity[i] for i in order],
+                  effort=[message.effort[i] for i in order] if message.effort else [])
 
 
 # ------------------------------------------------------------------------------------------------- arms
@@ -83,6 +86,7 @@ def test_joint_states_there_and_back_in_any_order(name):
         got = reader.read(permuted(message, order), 99.0)
         assert got.joint_position.tolist() == state.joint_position.tolist()  # bit for bit
         assert got.joint_velocity.tolist() == state.joint_velocity.tolist()
+        np.testing.assert_allclose(got.joint_effort, state.joint_effort, rtol=1e-15)
         assert got.time[0] == 99.0
 
 
@@ -141,6 +145,29 @@ def test_the_velocity_interface_gets_what_leads_from_one_command_to_the_next_in_
     np.testing.assert_allclose(got, (now - before) / 0.01)
     ((_, message),) = CommandWriter(robot, profile, command, make).write(now, before, 0.0)
     np.testing.assert_allclose(message.data[1], 0.01 / robot.control_period)
+
+
+def test_efforts_are_a_motors_currents_behind_a_gear():
+    robot, profile = robot_and_profile("ur5e", joints={"elbow_joint": {"sign": -1, "effort": "12.5 N m"}})
+    state = arm_state(robot)
+    message = StateWriter(robot, profile, make).write(state, 0.0)
+    assert message.effort[2] == pytest.approx(-state.joint_effort[0, 2] / 12.5)
+    np.testing.assert_allclose(StateReader(robot, profile).read(message, 0.0).joint_effort, state.joint_effort)
+    with pytest.raises(RobotDescriptionError, match="effort"):
+        robot_and_profile("ur5e", joints={"elbow_joint": {"effort": "-12.5 N m"}})
+
+
+@pytest.mark.parametrize(("effort", "words"), [
+    ([], "its efforts cannot be used .expected 6 numbers for 6 joint names, got 0.*--without-effort"),
+    ([1.0] * 5, "expected 6 numbers for 6 joint names, got 5"), ([np.nan] * 6, "an effort is not finite")])
+def test_efforts_are_missed_only_where_an_identifier_looks_at_them(effort, words):
+    robot, profile = robot_and_profile("ur5e")
+    message = StateWriter(robot, profile, make).write(arm_state(robot), 0.0)
+    message.effort = effort
+    state = StateReader(robot, profile).read(message, 0.0)
+    assert np.isnan(state.joint_effort).all() and state.is_finite().all()
+    with pytest.raises(DeploymentError, match=words):
+        StateReader(robot, profile, needs_effort=True).read(message, 0.0)
 
 
 def test_messages_without_velocities_are_refused_or_differentiated():
@@ -233,8 +260,9 @@ def test_attitude_target_ignores_the_attitude():
 
 
 @pytest.mark.parametrize("name, state, fields", [
-    ("ur5e", {}, ("joint_position", "joint_velocity")),
-    ("ur5e", {"velocity": "differentiated"}, ("joint_position",)),
+    ("ur5e", {}, ("joint_position", "joint_velocity", "joint_effort")),
+    ("ur5e", {"velocity": "differentiated"}, ("joint_position", "joint_effort")),
+    ("so101", {}, ("joint_position", "joint_velocity")),
     ("crazyflie", {}, ("position", "linear_velocity", "quaternion")),
     ("crazyflie", {"type": "geometry_msgs/msg/PoseStamped"}, ("position", "quaternion")),
     ("x500", {}, ("position", "linear_velocity", "quaternion", "angular_velocity"))])

@@ -30,6 +30,13 @@ def test_a_site_may_have_its_own_topics_and_signs(so101):
     check_same_robot(so101, site)
 
 
+def test_a_bundle_from_before_efforts_were_reported_fits():
+    now = load_robot("ur5e")
+    before = edited(now, ", effort_noise: 0.01", "")
+    assert before.sensors.effort_noise is None
+    check_same_robot(before, now)
+
+
 def test_another_robot_is_refused(so101):
     with pytest.raises(BundleError, match="the bundle is for robot so101, not for ur5e"):
         check_same_robot(so101, load_robot("ur5e"))

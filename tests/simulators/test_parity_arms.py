@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sim2real import rng
+from sim2real.identification.responses.gravity import GravityLoad
 from sim2real.robots import load_robot
 from sim2real.simulators import make_simulator
 from sim2real.types import RobotState
@@ -332,3 +333,35 @@ def test_engines_agree(name):
 if __name__ == "__main__":  # the table in docs/simulators.md
     for each in BOUNDS:
         print(each, "largest difference in mrad:", np.round(1e3 * parity(each)[0], 2))
+
+
+@pytest.mark.parametrize("payload", [0.0, 1.5])
+def test_efforts_are_what_holds_the_arm_up(build, payload):
+    """At rest the drive gives m g l sin q, of the rod and of what hangs on it, whatever the servo's gain."""
+    sim = build(tiny.pendulum(effort_noise="0"), {"payload_mass": payload, "payload_offset_x": 0.0,
+                                                  "stiffness_scale": 0.6, "joint_effort_noise": 0.0})
+    start(sim, 0.7)
+    for _ in range(400):
+        sim.step(np.full((1, 1), 0.7))
+    q = sim.true_state().joint_position[0, 0]
+    weight = tiny.GRAVITY * (tiny.MASS * tiny.LENGTH + payload * tiny.TOOL)
+    assert sim.true_state().joint_effort[0, 0] == pytest.approx(weight * np.sin(q), rel=1e-3)
+    assert sim.state().joint_effort[0, 0] == pytest.approx(weight * np.sin(q), rel=1e-3)
+
+
+def test_efforts_end_where_the_drive_ends_and_come_in_the_robots_order(build):
+    sim = build(tiny.turntable(effort=5.0, effort_noise="0"))
+    start(sim, 0.0)
+    sim.step(np.full((1, 1), 3.0))
+    assert sim.true_state().joint_effort[0, 0] == 5.0
+    arm = build(load_robot("ur5e"), {"joint_effort_noise": 0.0})
+    for _ in range(60):
+        arm.step(arm.robot.home[None])
+    weight = -GravityLoad(arm.robot, arm.robot.joint_names).torque(arm.true_state().joint_position)[0]
+    np.testing.assert_allclose(arm.true_state().joint_effort[0], weight, atol=1.001 * arm.robot.friction)
+
+
+def test_a_robot_that_reports_no_efforts_has_none_in_its_state(build):
+    sim = build(tiny.turntable())
+    sim.step(np.zeros((1, 1)))
+    assert np.isnan(sim.true_state().joint_effort).all() and sim.state().is_finite().all()

@@ -44,6 +44,42 @@ def test_noise_has_its_deviation():
     assert abs(np.corrcoef(measured[:-1].ravel(), measured[1:].ravel())[0, 1]) < 0.04
 
 
+def efforts(effort, n=1, **parameters):
+    """Measured efforts (steps, n), and positions beside them, of a joint that stands, with true efforts (steps,)."""
+    robot = tiny.turntable(effort_noise="0.02")
+    space = ParameterSpace.for_robot(robot)
+    sensors, values, out = make_sensors(robot, space, n, seed=3), space.batch(n, parameters), []
+    state = RobotState.zeros(n, 1)
+    state.joint_effort[:] = effort[0]
+    sensors.reset(np.arange(n), state, values, np.zeros(n, int))
+    for k, value in enumerate(effort):
+        state = RobotState.zeros(n, 1)
+        state.joint_effort[:] = value
+        sensors.record(state, values, np.full(n, k + 1))
+        out.append((sensors.measured.joint_effort[:, 0], sensors.measured.joint_position[:, 0]))
+    return np.array([e for e, _ in out]), np.array([q for _, q in out])
+
+
+def test_efforts_have_a_scale_of_their_own_and_the_delay_of_all():
+    measured, _ = efforts(np.arange(10.0), joint_effort_noise=0.0, sensor_delay=0.02,
+                          **{"joint_effort_scale": 1.1, "joint_effort_scale.hinge": 0.9})
+    np.testing.assert_allclose(measured[1:, 0], 0.99 * np.arange(9.0))
+
+
+def test_the_noise_of_efforts_is_a_share_of_the_largest_and_leaves_other_noise_as_it_was():
+    measured, position = efforts(np.full(200, 7.0), n=50, joint_effort_noise=0.03, joint_position_noise=0.01)
+    assert measured.std() == pytest.approx(3.0, rel=0.03)  # of 100 N m
+    assert measured.mean() == pytest.approx(7.0, abs=0.1)
+    assert abs(np.corrcoef(measured.ravel(), position.ravel())[0, 1]) < 0.04
+    np.testing.assert_array_equal(position, reports(np.zeros(200), n=50, joint_position_noise=0.01)[0])
+
+
+def test_a_robot_that_reports_no_efforts_has_none():
+    sensors = make_sensors(ROBOT, SPACE, 2, seed=0)
+    sensors.record(RobotState.zeros(2, 1), SPACE.batch(2), np.ones(2, int))
+    assert np.isnan(sensors.measured.joint_effort).all() and "joint_effort_noise" not in SPACE
+
+
 def test_bias_adds_global_and_own():
     measured, _ = reports(np.full(3, 0.5), **{"joint_position_bias": 0.01, "joint_position_bias.hinge": -0.03})
     np.testing.assert_allclose(measured, 0.48)

@@ -9,8 +9,8 @@ GRAVITY = 9.81
 
 
 def one_joint(axis: str, com: str, tool: str, *, substeps: int = 10, friction: float = 0.0, armature: float = 0.0,
-              damping: float = 0.0, stiffness: float = 200.0, gain: float = 20.0, effort: float = 100.0
-              ) -> RobotDescription:
+              damping: float = 0.0, stiffness: float = 200.0, gain: float = 20.0, effort: float = 100.0,
+              effort_noise: str = "null") -> RobotDescription:
     """A link on one revolute joint, 1 m above the floor."""
     urdf = f"""<robot name="tiny"><link name="base"/><link name="rod"><inertial><origin xyz="{com}"/>
 <mass value="{MASS}"/><inertia ixx="{INERTIA}" iyy="{INERTIA}" izz="{INERTIA}" ixy="0" ixz="0" iyz="0"/></inertial>
@@ -28,6 +28,7 @@ joints:
   hinge: {{home: 0.0, velocity: 50, acceleration: 1000, jerk: 100000, effort: {effort}, damping: {damping},
           friction: {friction}, armature: {armature}, stiffness: {stiffness}, damping_gain: {gain}}}
 payload: {{max: 2.0}}
+sensors: {{effort_noise: {effort_noise}}}
 goal: {{radius: [0.1, 0.5], height: [0.5, 1.0], azimuth: [-1, 1]}}
 """
     return RobotDescription.from_files({"robot.yaml": yaml.encode(), "tiny.urdf": urdf.encode()})

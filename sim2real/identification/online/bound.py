@@ -83,7 +83,8 @@ def _posterior(sim: Simulator, told: Conditioning, values: np.ndarray, start: Ro
 
 
 def _scatters(parameter: Parameter) -> bool:
-    return parameter.name == "command_drop_probability" or parameter.role in _NOISY and "bias" not in parameter.name
+    constant = "bias" in parameter.name or "scale" in parameter.name
+    return parameter.name == "command_drop_probability" or parameter.role in _NOISY and not constant
 
 
 def _over_noise(sim: Simulator) -> np.ndarray:
@@ -91,8 +92,10 @@ def _over_noise(sim: Simulator) -> np.ndarray:
     state, sensors = sim.state(), sim.robot.sensors
     if sim.robot.kind == "arm":
         parts = ((state.joint_position, sensors.position_noise), (state.joint_velocity, sensors.velocity_noise))
+        if sensors.effort_noise is not None:
+            parts += ((state.joint_effort, sensors.effort_noise * sim.robot.effort_limit),)
     else:
         turned = 2.0 * state.quaternion[:, 1:] * np.sign(state.quaternion[:, :1])
         parts = ((state.position, sensors.position_noise), (state.linear_velocity, sensors.velocity_noise),
                  (turned, sensors.attitude_noise), (state.angular_velocity, sensors.gyro_noise))
-    return np.concatenate([value / max(noise, 1e-4) for value, noise in parts], axis=1)
+    return np.concatenate([value / np.maximum(noise, 1e-4) for value, noise in parts], axis=1)

@@ -24,11 +24,11 @@ def success(folder: str | Path, episodes: int, seed: int, engine: str | None = N
     deployed: without noise in the actions, behind the command filter. The oracle is told the true parameters.
     """
     run, _ = load_run(folder)
-    act = deployed(folder, run)
+    act, effort = deployed(folder, run)
     with torch.no_grad(), closing(Sim2RealVectorEnv(
             run.task, episodes, engine=engine or run.config.engine, randomization=run.plan, seed=seed, known=run.known,
             threads=run.config.threads, autoreset=AutoresetMode.DISABLED)) as env:
-        features, observed = ObservationBuilder(run.task.dynamics_terms(), episodes), run.task.builder(1).size
+        features, observed = ObservationBuilder(run.task.dynamics_terms(effort), episodes), run.task.builder(1).size
         observation, _ = env.reset()
         act.begin(episodes)
         good, running = np.zeros(episodes, bool), np.ones(episodes, bool)
@@ -44,12 +44,12 @@ def success(folder: str | Path, episodes: int, seed: int, engine: str | None = N
     return good
 
 
-def deployed(folder: str | Path, run: Resolved) -> Teacher | Student:
-    """A run's policy as it is deployed, the oracle and the plain policy without an identifier."""
+def deployed(folder: str | Path, run: Resolved) -> tuple[Teacher | Student, bool]:
+    """A run's policy as it is deployed, and whether it sees efforts; oracle and plain policy have no identifier."""
     if run.config.method in ("plain", "oracle"):
-        return Teacher(load_actor(run, load_checkpoint(folder)), 0.0, 0)
-    learner, _ = load_learner(folder)
-    return Student(learner.student, learner.identifier)
+        return Teacher(load_actor(run, load_checkpoint(folder)), 0.0, 0), False
+    learner, state = load_learner(folder)
+    return Student(learner.student, learner.identifier), state["online"]["effort"]
 
 
 def gap_closed(rates: dict[str, float], method: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from onnx import TensorProto
@@ -14,22 +16,22 @@ from sim2real.identification.online.estimator import CLIP, LEAST, MOST, PRIOR, I
 from sim2real.identification.online.networks import Gru, Tcn, Window
 from sim2real.identification.online.whitening import CLIP as BOUND
 from sim2real.identification.online.whitening import INSTANTS, SMALL
-from sim2real.tasks import Task
+from sim2real.tasks.observations import Term
 from sim2real.training.onnx_graph import Graph
 
 
-def identifier_file(identifier: Identifier, task: Task, estimates: tuple[EstimateSection, ...], features: torch.Tensor,
-                    training: dict) -> IdentifierFile:
+def identifier_file(identifier: Identifier, terms: Sequence[Term], estimates: tuple[EstimateSection, ...],
+                    features: torch.Tensor, training: dict) -> IdentifierFile:
     """What a bundle carries.
 
     Args:
         identifier: Trained.
-        task: Whose ``dynamics_terms`` it sees.
+        terms: What it sees: a task's ``dynamics_terms``.
         estimates: Of its parameters, in its order.
         features: Of one episode (T, F), from which golden vectors are made.
         training: What is worth knowing of where it comes from, plain data.
     """
-    section = IdentifierSection(inputs=ObservationSection.of(task.dynamics_terms()), memory=identifier.memory_size,
+    section = IdentifierSection(inputs=ObservationSection.of(terms), memory=identifier.memory_size,
                                 context=identifier.context_size, parameters=list(estimates), training=training)
     said = sequence_of(identifier, features[:, None])
     return IdentifierFile(to_onnx(identifier), section, GoldenSequence(features.numpy(), said[:, 0]))

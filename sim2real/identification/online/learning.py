@@ -37,6 +37,7 @@ class OnlineConfig:
         updates: Gradient steps after the last round, and half as many after each before it.
         batch_size: Episodes of a gradient step.
         learning_rate: At the start of each round; it falls to a twentieth along half a cosine.
+        effort: Whether it looks at efforts of the joints, where the robot reports any.
         exploration: Largest standard deviation of the noise on the actions in the first round.
         held_out: Share of each round's episodes on which the identifier is judged and not trained; it is calibrated on
             as many others.
@@ -50,6 +51,7 @@ class OnlineConfig:
     updates: int = 600
     batch_size: int = 128
     learning_rate: float = 3e-3
+    effort: bool = True
     exploration: float = 0.5
     held_out: float = 0.125
 

@@ -103,16 +103,18 @@ class Collector:
             another goal half way.
         seed: Of parameters, goals and starts.
         factor: Of ``widened``.
+        effort: Whether features have the efforts of joints, where the robot reports any.
     """
 
-    def __init__(self, run: Resolved, num_envs: int, seconds: float, seed: int, factor: float = FACTOR):
+    def __init__(self, run: Resolved, num_envs: int, seconds: float, seed: int, factor: float = FACTOR, *,
+                 effort: bool = True):
         plan = widened(run.plan, run.task.space, {*run.config.identify, *run.known}, factor)
         self.env = Sim2RealVectorEnv(run.task, num_envs, engine=run.config.engine, randomization=plan, seed=seed,
                                      threads=run.config.threads, autoreset=AutoresetMode.DISABLED, known=run.known)
         self.target = Conditioning(self.env.sim.space, self.env.plan, run.config.identify)
         self.steps = max(MIN_GOLDEN, round(seconds / run.task.control_period))
         self._seed, self._observed, self._ids = seed, run.task.builder(1).size, np.arange(num_envs)
-        self._features = ObservationBuilder(run.task.dynamics_terms(), num_envs)
+        self._features = ObservationBuilder(run.task.dynamics_terms(effort), num_envs)
         self._changing = [i for i, name in enumerate(self.target.names) if name in CHANGING]
         self._count = 0
         self.env.reset()

@@ -100,10 +100,10 @@ def learn_run(folder: Path, config: OnlineConfig, progress: Progress) -> dict:
     teacher, seed = load_actor(run, load_checkpoint(folder)), run.config.seed
     torch.manual_seed(seed)
     envs = min(_NUM_ENVS, config.episodes)
-    with closing(Collector(run, envs, config.seconds, seed + _TRAINING)) as collector:
+    with closing(Collector(run, envs, config.seconds, seed + _TRAINING, effort=config.effort)) as collector:
         learner = new_learner(run, config, teacher)
         report = learn(collector, learner, config, seed, progress, lambda: Collector(
-            run, envs, config.seconds, seed + _CALIBRATION, CALIBRATION_FACTOR))
+            run, envs, config.seconds, seed + _CALIBRATION, CALIBRATION_FACTOR, effort=config.effort))
         features = collector.collect(Student(learner.student, learner.identifier)).features[:_GOLDEN_STEPS, 0].clone()
     state = {"schema": _SCHEMA, "identifier": learner.identifier.state_dict(), "student": learner.student.state_dict(),
              "online": dataclasses.asdict(config), "report": report, "features": features}
@@ -135,7 +135,7 @@ def from_oracle(oracle: str | Path, method: str, folder: str | Path, progress: P
 def new_learner(run: Resolved, config: OnlineConfig, teacher: Actor) -> Learner:
     """An untrained identifier for the method of ``run``, and the policy that will read its context."""
     task, method = run.task, run.config.method
-    features = sum(term.size for term in task.dynamics_terms())
+    features = sum(term.size for term in task.dynamics_terms(config.effort))
     identifier = Identifier(features, 0 if method == "recurrent" else len(run.config.identify),
                             context=_CONTEXT[method], latent=run.latent, kind=config.network, width=config.width)
     if method != "recurrent":
@@ -157,7 +157,9 @@ def load_learner(folder: str | Path) -> tuple[Learner, dict[str, Any]]:
     if not path.is_file():
         raise RunFolderError(f"{folder} has no {FILE}; go on with: sim2real train --resume {folder}")
     state = read_state(path, _SCHEMA, "resume the run")
-    learner = new_learner(run, online_config(state["online"]), load_actor(run, load_checkpoint(folder)))
+    config = online_config(state["online"])
+    state["online"] = dataclasses.asdict(config)
+    learner = new_learner(run, config, load_actor(run, load_checkpoint(folder)))
     try:
         learner.identifier.load_state_dict(state["identifier"])
         learner.student.load_state_dict(state["student"])
@@ -191,6 +193,7 @@ def export_method(folder: str | Path, output: str | Path | None = None) -> Path:
     run, record = load_run(folder)
     estimates = Conditioning(run.task.space, run.plan, run.config.identify).estimates
     training = {"method": run.config.method, **state["online"], **state["report"]}
-    identifier = identifier_file(learner.identifier, run.task, estimates[:learner.identifier.estimates],
+    terms = run.task.dynamics_terms(state["online"]["effort"])
+    identifier = identifier_file(learner.identifier, terms, estimates[:learner.identifier.estimates],
                                  state["features"], training)
     return write_actor(learner.student, run, record, output or folder / BUNDLE, identifier=identifier)

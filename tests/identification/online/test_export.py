@@ -64,9 +64,10 @@ def test_the_context_stays_where_the_policy_was_trained():
 
 def test_a_file_carries_golden_vectors_of_the_original():
     task = load_task("crazyflie-hover")
-    features = sum(term.size for term in task.dynamics_terms())
+    terms = task.dynamics_terms()
+    features = sum(term.size for term in terms)
     identifier = untrained(features=features, parameters=0, context="latent")
-    file = identifier_file(identifier, task, (), torch.randn(30, features), {"method": "rma"})
+    file = identifier_file(identifier, terms, (), torch.randn(30, features), {"method": "rma"})
     assert set(file.members()) == {"identifier.onnx", "identifier.json"}
     other = untrained("tcn", features=features, parameters=0, context="latent")
     with pytest.raises(BundleError, match="outputs differ|golden"):

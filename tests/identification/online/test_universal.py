@@ -7,12 +7,15 @@ import pytest
 import torch
 
 from sim2real.deployment.bundle import load_bundle
+from sim2real.deployment.runner import Runner
 from sim2real.errors import BadInputError, BundleError, ParameterError, RunFolderError
 from sim2real.evaluation.rollout import run_episodes
 from sim2real.evaluation.twins import TwinPlan
+from sim2real.identification.online.compare import success
 from sim2real.identification.online.universal import export_method, load_learner, online_config, train_method
 from sim2real.training.config import LATENT, PPOConfig, TrainConfig, load_run
 from sim2real.training.export import export_run
+from sim2real.types import RobotState
 
 TINY = PPOConfig(horizon=4, batch_size=32, epochs=2, actor=(8,), critic=(8,))
 ONLINE = {"episodes": 16, "seconds": 0.4, "updates": 4, "width": 8, "rounds": 2}
@@ -42,6 +45,23 @@ def test_a_bundle_runs_with_its_identifier(runs, method, context, estimates):
     episodes = run_episodes(bundle, "quadrotor", np.arange(3), TwinPlan())
     assert np.isfinite(episodes.rmse).all() and episodes.held == 0 and episodes.violations == 0
     json.dumps(section.training)  # plain data
+
+
+@pytest.mark.parametrize("effort", [True, False])
+def test_an_arm_can_go_without_the_efforts_of_its_joints(tmp_path, effort):
+    run = train_method(tiny(tmp_path / "run", "up-osi", task="ur5e-reach", options={}, identify=("payload_mass",),
+                            online={**ONLINE, "effort": effort}))
+    bundle = load_bundle(run.bundle)
+    section = bundle.manifest.identifier
+    assert section.sees_effort == effort == section.training["effort"]
+    assert ("joint_effort" in [term.name for term in section.inputs.terms]) == effort
+    runner, state = Runner(bundle, 1), RobotState.zeros(1, 6)  # as of a driver that reports none
+    state.joint_position[:] = bundle.robot.home
+    runner.reset(state, np.array([[0.4, 0.1, 0.3]]))
+    assert runner.step(state, 0.0).mode[0] == ("HOLD" if effort else "RUN")
+    state.joint_effort[:] = 1.0
+    assert runner.step(state, 0.04).mode[0] == "RUN"
+    assert success(run.run, 8, 3).shape == (8,)
 
 
 def test_the_deployed_policy_reads_the_estimate(runs):
