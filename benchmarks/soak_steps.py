@@ -46,7 +46,7 @@ def accelerated(bundle_path: Path, log: Path, seconds: float, faults: list[tuple
                 ) -> tuple[dict, dict[str, list[Sample]]]:
     """Run ``seconds`` of made-up time with freezes (begin, duration); what came of it, and samples by process."""
     plant = _Plant(bundle_path)
-    recorder = Recorder(log, {"bundle": plant.bundle.sha256}, size=4 << 20)
+    recorder = Recorder(log, {"bundle": plant.bundle.sha256}, size=8 << 20)
     samples: dict[str, list[Sample]] = {"deploy": [], "recorder": []}
     missed, stops, waiting, begin = 0, 0, list(faults), time.perf_counter()
     step, now, next_sample = plant.bundle.task.control_period, 0.0, 0.0

@@ -19,11 +19,6 @@ def _si(dimension: str):
     return BeforeValidator(lambda value: quantity(value, dimension))
 
 
-def _plain(value: object) -> float:
-    """A number that is SI already (its unit is the parameter's)."""
-    return quantity(value, "1")
-
-
 def _at_least(low: float, text: str):
     def check(value: float) -> float:
         if value < low:
@@ -63,7 +58,7 @@ Friction = Annotated[float, _si("N m|N"), _NONNEGATIVE]
 Damping = Annotated[float, _si("N m s/rad|N m s|N s/m"), _NONNEGATIVE]
 Stiffness = Annotated[float, _si("N m/rad|N m|N/m"), _POSITIVE]
 Armature = Annotated[float, _si("kg m2|kg"), _NONNEGATIVE]
-Number = Annotated[float, BeforeValidator(_plain)]
+Number = Annotated[float, _si("1")]  # SI already: its unit is the parameter's
 PositionRange = Annotated[tuple[Position, Position], AfterValidator(_ordered)]
 LengthRange = Annotated[tuple[Length, Length], AfterValidator(_ordered)]
 PlaceRange = Annotated[tuple[Place, Place], AfterValidator(_ordered)]
@@ -131,7 +126,7 @@ class SensorsSection(_Section):
     delay: Time = 0.0
     attitude_noise: Annotated[float, _si("rad"), _NONNEGATIVE] = 0.0
     gyro_noise: Annotated[float, _si("rad/s"), _NONNEGATIVE] = 0.0
-    effort_noise: Annotated[float, _si("1"), _NONNEGATIVE] | None = None
+    effort_noise: Annotated[Number, _NONNEGATIVE] | None = None
 
 
 class ActuatorSection(_Section):
@@ -158,7 +153,7 @@ class PidSection(_Section):
 
     p: Annotated[float, _si("1/s"), _NONNEGATIVE]
     i: Annotated[float, _si("1/s2"), _NONNEGATIVE] = 0.0
-    d: Annotated[float, _si("1"), _NONNEGATIVE] = 0.0
+    d: Annotated[Number, _NONNEGATIVE] = 0.0
 
 
 class RotorsSection(_Section):
@@ -190,7 +185,7 @@ class DroneSection(_Section):
     rate_period: Period = 0.002
     max_rate: tuple[Annotated[float, _si("rad/s"), _POSITIVE], Annotated[float, _si("rad/s"), _POSITIVE],
                     Annotated[float, _si("rad/s"), _POSITIVE]]
-    max_collective: Annotated[float, _si("1"), _POSITIVE] = 1.0
+    max_collective: Annotated[Number, _POSITIVE] = 1.0
     battery_voltage: Annotated[float, _si("V"), _POSITIVE] = 3.7
 
 

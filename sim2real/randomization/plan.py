@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -238,7 +239,7 @@ class RandomizationPlan:
         if term.when == "episode":
             return
         if not p.live:
-            live = ", ".join(q.name for q in space.parameters if q.live)
+            live = ", ".join(dict.fromkeys(re.sub(r"\..*", ".*", q.name) for q in space.parameters if q.live))
             raise RandomizationError(f"{where}: {p.name} cannot change within an episode (when: {term.when}); "
                                      f"use when: episode, or one of: {live}")
         if term.when != "step":

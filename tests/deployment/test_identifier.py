@@ -272,6 +272,7 @@ def test_features_have_neither_goal_nor_clock(task):
     n, size = 3, task.command_size
     rng = np.random.default_rng(1)
     state = RobotState.zeros(n, task.robot.num_joints)
+    state.joint_effort[:] = rng.normal(size=state.joint_effort.shape)
     command = rng.normal(size=(n, size))
 
     def features(goal, time):

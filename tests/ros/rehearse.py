@@ -33,6 +33,7 @@ def state_at(robot, k):
     if robot.kind == "arm":
         state.joint_position[0] = robot.home + 1e-3 * k
         state.joint_velocity[0] = 0.1 + 1e-3 * k + 0.01 * np.arange(robot.num_joints)
+        state.joint_effort[0] = 1.0 + 1e-3 * k  # numbers: no message equals itself that has NaN in it
     else:
         state.position[0] = (1.0 + 1e-3 * k, 2.0, 3.0)
         state.quaternion[0] = np.array([0.9, 0.1, 0.2, 0.3]) / np.sqrt(0.95)

@@ -31,7 +31,7 @@ def linked(taken):
 
 def message(stamp, names, positions, velocities):
     return Struct(header=Struct(stamp=Struct(sec=int(stamp), nanosec=round(1e9 * (stamp % 1.0)))), name=names,
-                  position=positions, velocity=velocities)
+                  position=positions, velocity=velocities, effort=[])
 
 
 def test_only_states_that_are_used_are_told_in_our_order():
@@ -44,7 +44,7 @@ def test_only_states_that_are_used_are_told_in_our_order():
     assert [row["stamp"] for row in told] == [100.0, 100.2, None]  # not a repeated, an overtaken, a partial one
     assert link.refused == 1 and "wrist_3_joint" in link.rejected
     first, second, _ = told
-    assert list(first) == ["stamp", "time", "joint_position", "joint_velocity"]
+    assert list(first) == ["stamp", "time", "joint_position", "joint_velocity", "joint_effort"]
     assert first["joint_position"] == pytest.approx(numbers) and first["joint_velocity"] == pytest.approx(0.1 * numbers)
     assert np.isnan(second["joint_position"][0])  # a log says what came
     assert [row["time"] for row in told] == list(link.received)

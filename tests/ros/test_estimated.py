@@ -17,7 +17,8 @@ from sim2real.ros.estimated import LASTING, Estimated
 from sim2real.ros.log import read_log
 from sim2real.tasks import load_task
 from tests.deployment.hand_identifier import GAIN, PAYLOAD, identifying
-from tests.ros.hand_policies import linear_onnx, reach_weight
+from tests.ros.hand_policies import linear_onnx, reach_weight, write_policy
+from tests.ros.rehearse import write
 
 ARRAY = "diagnostic_msgs/msg/DiagnosticArray"
 
@@ -122,6 +123,21 @@ def test_a_node_that_was_asked_to_holds_and_then_stops_for_good(processes, tmp_p
     rows = read_log(tmp_path / "run.mcap")
     assert "HOLD" in [row["mode"] for row in rows["/decision"]]
     assert main(["replay", str(tmp_path / "run.mcap"), "--bundle", str(strange_bundle)]) == 0
+    processes.end(twin)
+
+
+@pytest.mark.ros
+def test_a_driver_without_the_efforts_that_an_identifier_looks_at_is_named(processes, tmp_path, strange_bundle):
+    """Such a node does not arm; a policy without an identifier never asks for efforts."""
+    twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal", "--faults",
+                           write(tmp_path, {"fault": "empty", "field": "effort"}))
+    node = processes.start("deploy", strange_bundle, "--arm", "--goal=0.05,-0.55,0.3", "--wait", "4")
+    _, err = node.communicate(timeout=60)
+    assert node.returncode != 0 and "its efforts cannot be used" in err and "--without-effort" in err, err
+    plain = processes.start("deploy", write_policy(tmp_path / "plain.s2r", "ur5e", "reach"), "--arm",
+                            "--goal=0.05,-0.55,0.3", "--duration", "2", "--json")
+    out, err = plain.communicate(timeout=60)
+    assert plain.returncode == 0 and json.loads(out)["commands"] > 100, err
     processes.end(twin)
 
 

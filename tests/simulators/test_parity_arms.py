@@ -358,7 +358,7 @@ def test_efforts_end_where_the_drive_ends_and_come_in_the_robots_order(build):
     for _ in range(60):
         arm.step(arm.robot.home[None])
     weight = -GravityLoad(arm.robot, arm.robot.joint_names).torque(arm.true_state().joint_position)[0]
-    np.testing.assert_allclose(arm.true_state().joint_effort[0], weight, atol=1.001 * arm.robot.friction)
+    assert np.all(np.abs(arm.true_state().joint_effort[0] - weight) < 1.001 * arm.robot.friction)  # it may stick
 
 
 def test_a_robot_that_reports_no_efforts_has_none_in_its_state(build):

@@ -20,7 +20,7 @@ from sim2real.training.policy import Actor
 
 # what can change on a running robot: something is picked up or let go, a battery gives way
 CHANGING = ("payload_mass", "battery_voltage_scale")
-_CHANGED = 0.4  # share of the episodes in which it does
+_CHANGED = 0.6  # share of the episodes in which it does
 _STREAM = "identification"
 Act = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -58,9 +58,9 @@ def test_an_arm_can_go_without_the_efforts_of_its_joints(tmp_path, effort):
     runner, state = Runner(bundle, 1), RobotState.zeros(1, 6)  # as of a driver that reports none
     state.joint_position[:] = bundle.robot.home
     runner.reset(state, np.array([[0.4, 0.1, 0.3]]))
-    assert runner.step(state, 0.0).mode[0] == ("HOLD" if effort else "RUN")
+    assert runner.step(state, 0.0).mode[0] == ("HOLD" if effort else "ACTIVE")
     state.joint_effort[:] = 1.0
-    assert runner.step(state, 0.04).mode[0] == "RUN"
+    assert runner.step(state, 0.04).mode[0] == "ACTIVE"
     assert success(run.run, 8, 3).shape == (8,)
 
 
