@@ -67,7 +67,7 @@ ARM = Case("ur5e-reach", {"episode_seconds": 2.4}, str(PLANS / "ur5e_wide.yaml")
            ("payload_mass", "stiffness_scale", "damping_gain_scale", "actuator_delay"),
            {"episodes": 40960, "seconds": 3.2, "updates": 6000, "batch_size": 96, "width": 128, "learning_rate": 6e-3},
            ("payload_mass", 1.0, 3.0))
-HOVER = Case("crazyflie-hover", {}, str(PLANS / "crazyflie_wide.yaml"), 3_200_000,
+HOVER = Case("crazyflie-hover", {}, str(PLANS / "crazyflie_hover.yaml"), 3_200_000,
              ("mass", "thrust_coefficient", "motor_time_constant", "actuator_delay", "battery_voltage_scale"),
              {"episodes": 24576, "updates": 4000, "width": 128, "learning_rate": 6e-3},
              change=("battery_voltage_scale", 1.01, 0.99))

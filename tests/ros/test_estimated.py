@@ -130,8 +130,8 @@ def test_a_node_that_was_asked_to_holds_and_then_stops_for_good(processes, tmp_p
 def test_a_driver_without_the_efforts_that_an_identifier_looks_at_is_named(processes, tmp_path, strange_bundle):
     """Such a node does not arm; a policy without an identifier never asks for efforts."""
     twin = processes.start("twin", "ur5e", "--engine", "mujoco", "--nominal", "--faults",
-                           write(tmp_path, {"fault": "empty", "field": "effort"}))
-    node = processes.start("deploy", strange_bundle, "--arm", "--goal=0.05,-0.55,0.3", "--wait", "4")
+                           write(tmp_path, {"at": 0.0, "fault": "empty", "field": "effort"}))
+    node = processes.start("deploy", strange_bundle, "--arm", "--goal=0.05,-0.55,0.3", "--wait", "8")
     _, err = node.communicate(timeout=60)
     assert node.returncode != 0 and "its efforts cannot be used" in err and "--without-effort" in err, err
     plain = processes.start("deploy", write_policy(tmp_path / "plain.s2r", "ur5e", "reach"), "--arm",
