@@ -16,7 +16,7 @@ PACKAGE = ROOT / "sim2real"
 # Bottom first; a module may import from its own row and from rows above it in this list.
 LAYERS = [
     ["errors"],
-    ["types", "rotations", "rng", "units", "resources", "files", "yaml_text", "compiled"],
+    ["types", "rotations", "rng", "bspline", "units", "resources", "files", "yaml_text", "compiled"],
     ["yaml_model"],
     ["robot_model", "robot_schema", "robot_yaml", "urdf", "kinematics", "simplification", "robot_parts",
      "robot_defaults", "robots"],

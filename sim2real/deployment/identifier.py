@@ -11,6 +11,7 @@ from sim2real.deployment.identifier_manifest import IdentifierSection
 from sim2real.deployment.identifier_network import NETWORK, Identifier
 from sim2real.deployment.network import first_line
 from sim2real.deployment.policy import MIN_GOLDEN
+from sim2real.deployment.stream import PeriodMeans
 from sim2real.deployment.terms_manifest import ObservationSection
 from sim2real.errors import BundleError
 from sim2real.tasks import Context, Task
@@ -144,18 +145,30 @@ class Estimator:
             there was one, and where no parameter is estimated.
     """
 
-    def __init__(self, identifier: Identifier, section: IdentifierSection, task: Task, num_robots: int):
+    def __init__(self, identifier: Identifier, section: IdentifierSection, task: Task, num_robots: int, *,
+                 streamed: bool = False):
         self._identifier = identifier
         self._builder = ObservationBuilder(task.dynamics_terms(section.sees_effort), num_robots)
         self._memory = np.zeros((num_robots, identifier.memory_size), np.float32)
+        self._means, self._period = PeriodMeans() if streamed else None, task.control_period
+        self._fresh: np.ndarray | None = None
         self.estimate: tuple[np.ndarray, np.ndarray] | None = None
 
     def reset(self, ids: np.ndarray) -> None:
         """Forget what was seen of the robots ``ids``."""
         self._memory[ids] = 0.0
+        self._fresh = ids if self._fresh is None else np.union1d(self._fresh, ids)
+
+    def shift(self, offset: np.ndarray) -> None:
+        """All streams have been moved by ``offset`` (n, C)."""
+        if self._means is not None:
+            self._means.shift(offset)
 
     def step(self, context: Context) -> np.ndarray:
         """Look at an instant of all robots; what the policy gets of it, (n, C), bounded as observations are."""
+        if self._means is not None:
+            context = self._means.of(context, self._period, self._fresh)
+        self._fresh = None
         update = self._identifier(self._builder.build(context), self._memory)
         if self._identifier.estimate_size:
             self.estimate = update.mean, update.deviation

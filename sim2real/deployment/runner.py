@@ -37,6 +37,7 @@ class Runner:
         envelope: Of the one robot: where it may be. A command that would lead out is not sent, and a measured state
             outside latches STOP; an arm's joints are kept off their limits by its margin.
         plausibility: Of the one robot: which of its samples are believed, and how far commands may lead its joints.
+        streamed: Whether a ``CommandStream`` sends the commands; only an identifier has to know.
 
     Attributes:
         command: Last command, shape (n, C).
@@ -45,7 +46,7 @@ class Runner:
     """
 
     def __init__(self, bundle: Bundle, num_robots: int = 1, *, hold_age: float = HOLD_AGE, stop_age: float = STOP_AGE,
-                 envelope: Envelope | None = None, plausibility: Plausibility | None = None):
+                 envelope: Envelope | None = None, plausibility: Plausibility | None = None, streamed: bool = False):
         if (envelope is not None or plausibility is not None) and num_robots != 1:
             raise DeploymentError(f"an envelope or a plausibility is one robot's, got one for {num_robots} robots")
         if not 0.0 < hold_age <= stop_age:
@@ -58,7 +59,7 @@ class Runner:
         self._filter = CommandFilter(bundle.limits, num_robots, task.control_period)
         self._builder = task.builder(num_robots)
         self._estimator = None if bundle.identifier is None else Estimator(
-            bundle.identifier, bundle.manifest.identifier, task, num_robots)
+            bundle.identifier, bundle.manifest.identifier, task, num_robots, streamed=streamed)
         drone = task.robot.kind == "drone"
         self._fallback = DroneFallback(task.robot, num_robots, task.control_period) if drone else None
         self._all = np.arange(num_robots)
@@ -75,10 +76,8 @@ class Runner:
         self._no_cause = np.full(num_robots, "", dtype=object)
         self._stop_cause = self._no_cause.copy()
         self._state: RobotState | None = None
-        self._now = -np.inf
-        self._active = np.full(num_robots, ACTIVE)
-        self.mode = self._active
-        self.speed = 1.0
+        self.mode = self._active = np.full(num_robots, ACTIVE)
+        self.speed, self._now = 1.0, -np.inf
 
     @property
     def command(self) -> np.ndarray:
@@ -142,7 +141,10 @@ class Runner:
 
     def shift(self, offset: np.ndarray, along: np.ndarray) -> np.ndarray:
         """Move the command streams as ``CommandFilter.shift`` does."""
-        return self._filter.shift(offset, along)
+        moved = self._filter.shift(offset, along)
+        if self._estimator is not None:
+            self._estimator.shift(moved)
+        return moved
 
     def step(self, state: RobotState, now: float, hold: str = "") -> Decision:
         """The commands for the period that begins at ``now`` [s]; with a reason to ``hold``, all robots brake.

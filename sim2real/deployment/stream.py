@@ -11,13 +11,13 @@ price is a fixed delay: it passes each set point about 1.5 periods after one tha
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
+from sim2real import bspline
 from sim2real.errors import BadInputError
-
-# the spline's last piece from its last four control points: rows of powers 0..3 of the piece's own time in [0, 1]
-_BASIS = np.array([[1.0, 4.0, 1.0, 0.0], [-3.0, 0.0, 3.0, 0.0], [3.0, -6.0, 3.0, 0.0], [-1.0, 3.0, -3.0, 1.0]]) / 6.0
+from sim2real.tasks.observations import Context
 
 
 class CommandStream:
@@ -42,8 +42,8 @@ class CommandStream:
         self.ticks = max(1, round(period * rate))
         self.tick_period = period / self.ticks
         self._period = period
-        time = np.arange(1, self.ticks + 1)[:, None] / self.ticks  # of each tick in the piece
-        self._weights = time ** np.arange(4) @ _BASIS if self.ticks > 1 else np.array([[0.0, 0.0, 0.0, 1.0]])
+        time = np.arange(1, self.ticks + 1) / self.ticks  # of each tick in the piece
+        self._weights = bspline.weights(time) if self.ticks > 1 else np.array([[0.0, 0.0, 0.0, 1.0]])
         self._points = np.zeros((4, 0))
         self._count = self.ticks
         self._command = self._before = self._earlier = np.zeros(0)
@@ -117,3 +117,33 @@ class CommandStream:
         self._command = newest + self._weights[self._count] @ (self._points - newest)
         self._count += 1
         return self._command.copy()
+
+
+class PeriodMeans:
+    """What streams send over a period on average, in the place of the set points that they follow.
+
+    An identifier that was told set points would take the stream's 1.5 periods for the robot's own dead time. A robot
+    answers what is sent nearly as it answers its mean over the period, held.
+    """
+
+    def __init__(self) -> None:
+        self._points: np.ndarray | None = None
+
+    def of(self, context: Context, period: float, fresh: np.ndarray | None = None) -> Context:
+        """``context`` with the mean (n, C) over the period of [s] that ends now, and its rate of change.
+
+        Call it once per period. Streams of ``fresh`` (None: none) begin, standing at their set points.
+        """
+        points = self._points
+        if points is None:
+            points = np.tile(context.command, (5, 1, 1))
+        elif fresh is not None and len(fresh):
+            points[:, fresh] = context.command[fresh]
+        self._points = points = np.concatenate([points[1:], context.command[None]])
+        before, now = (np.tensordot(bspline.MEAN, each, 1) for each in (points[:-1], points[1:]))
+        return replace(context, command=now, command_velocity=(now - before) / period)
+
+    def shift(self, offset: np.ndarray) -> None:
+        """Move all streams by ``offset`` (n, C)."""
+        if self._points is not None:
+            self._points = self._points + offset

@@ -153,6 +153,22 @@ class Sim2RealVectorEnv(VectorEnv):
         """Goals of the running episodes, shape (n, G); read only."""
         return self._goal
 
+    def settle(self, periods: int) -> np.ndarray:
+        """Let all arms hang at their set points for so long, then begin where they are measured, as deployed ones do.
+
+        Returns:
+            The observation, of all.
+        """
+        sim, standing = self.sim, self._filter.command
+        for _ in range(periods):
+            sim.step(standing)
+        sim.time[:] = 0.0
+        self._filter.reset(self._ids, sim.state().joint_position)
+        zeros = np.zeros((self.num_envs, self.task.action_size))
+        self._context = Context(sim.state(), self._goal, sim.time.copy(), self._filter.command,
+                                np.zeros_like(standing), zeros)
+        return self._observation(self._builder.reset(self._ids, self._context))
+
     def set_goal(self, ids: np.ndarray, goal: np.ndarray) -> None:
         """Give the running episodes of ``ids`` other goals (k, G); their time goes on."""
         self._goal[ids] = goal

@@ -31,8 +31,8 @@ class Drive:
     def __init__(self, bundle: Bundle, rate: float):
         if not 0.0 < rate <= _MAX_RATE:
             raise BadInputError(f"expected a rate over zero and up to {_MAX_RATE:g} commands per second, got {rate:g}")
-        self.pilot = Pilot(bundle)
         self.stream = CommandStream(bundle.task.control_period, rate)
+        self.pilot = Pilot(bundle, streamed=self.stream.ticks > 1)
         self._streaming = False
 
     def start(self, state: RobotState, goal: np.ndarray, now: float) -> None:

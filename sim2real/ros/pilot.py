@@ -25,16 +25,20 @@ _SETTLED = 0.3  # [s] within the task's start before the take-over
 class Pilot:
     """Drives one robot: ``start`` with a goal, then ``step`` once per control period.
 
+    Args:
+        bundle: The policy.
+        streamed: Whether a ``CommandStream`` sends the commands.
+
     Attributes:
         approaching: Whether the policy has not taken over yet.
     """
 
-    def __init__(self, bundle: Bundle):
+    def __init__(self, bundle: Bundle, *, streamed: bool = False):
         self._bundle, self._task = bundle, bundle.task
         self._period = bundle.task.control_period
         self._plausibility = Plausibility(bundle.robot, self._period, hold_age=HOLD_AGE, stop_age=STOP_AGE)
         self._runner = Runner(bundle, envelope=Envelope(bundle.robot, command_limits=bundle.limits),
-                              plausibility=self._plausibility)
+                              plausibility=self._plausibility, streamed=streamed)
         self._filter = CommandFilter(bundle.limits, 1, self._period)
         self._drone = bundle.robot.kind == "drone"
         self._started = self._interrupted = False

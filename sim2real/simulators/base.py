@@ -34,6 +34,8 @@ class Simulator(abc.ABC):
         command_size: Columns of a command: joints of an arm [rad], or 4 for a drone
             (collective thrust [N], body rates [rad/s]).
         time: Time since reset in [s], shape (num_sims,).
+        streamed: Whether an arm's commands come as a deployed ``CommandStream`` sends them: smooth, and later. Set it
+            before a reset; by default a command holds for its period.
         unstable: Simulations that the engine could not integrate since their last reset, shape (num_sims,), or that
             got a command that is not finite. They go on from their last finite state at rest, or under the last finite
             command, and are worth nothing until they are reset; the others are not affected.
@@ -55,6 +57,7 @@ class Simulator(abc.ABC):
         self.substep = robot.control_period / self.num_substeps
         self.command_size = robot.num_joints if robot.kind == "arm" else 4
         self.time = np.zeros(num_sims)
+        self.streamed = False
         self.unstable = np.zeros(num_sims, bool)
         self.all_ids = np.arange(num_sims)
         self._steps = np.zeros(num_sims, np.int64)  # never reset: the counter of the noise streams

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sim2real import bspline
+
 
 class DelayLine:
     """Commands of the last control periods; tells which are in force during the next one.
@@ -25,7 +27,7 @@ class DelayLine:
     def __init__(self, num_sims: int, size: int, num_substeps: int, substep: float, longest: float):
         self._num_substeps, self._substep = num_substeps, substep
         self._most = int(np.ceil(longest / substep)) + 1
-        self._ring = np.zeros((self._most // num_substeps + 2, num_sims, size))
+        self._ring = np.zeros((self._most // num_substeps + 5, num_sims, size))  # a spline's piece has four points
         self._delay = np.full(num_sims, np.nan)  # of the last push, and what follows from it
         self._rows, self._switch = np.zeros((0, 2, num_sims), int), np.zeros(num_sims, int)
         self._head = 0
@@ -44,8 +46,7 @@ class DelayLine:
             0 .. switch - 1 of this period, ``after`` from step ``switch`` on.
         """
         depth, n, size = self._ring.shape
-        self._head = (self._head - 1) % depth
-        self._ring[self._head] = command
+        self._take(command)
         same = (delay == self._delay).all()
         self.steady = same and not self._restarted
         self._restarted = False
@@ -59,3 +60,22 @@ class DelayLine:
             self._rows = slot % depth * n + np.arange(n)
         before, after = self._ring.reshape(depth * n, size).take(self._rows[self._head], axis=0)
         return before, after, self._switch
+
+    def push_streamed(self, command: np.ndarray, delay: np.ndarray, parts: int) -> np.ndarray:
+        """Take in a set point, as ``push`` does, of commands that come as a ``CommandStream`` sends them.
+
+        Returns:
+            What is in force in the middle of each of ``parts`` equal parts of the period, shape (parts, n, size).
+        """
+        depth, n, _ = self._ring.shape
+        self._take(command)
+        self._restarted = True  # nobody followed what ``push`` would have said
+        periods = np.minimum(delay / self._substep, self._most) / self._num_substeps
+        time = (np.arange(parts)[:, None] + 0.5) / parts - periods
+        whole = np.floor(time)
+        rows = (self._head - whole.astype(int)[..., None] + np.arange(3, -1, -1)) % depth  # (parts, n, 4) of the ring
+        return np.einsum("pnk,pnkc->pnc", bspline.weights(time - whole), self._ring[rows, np.arange(n)[:, None]])
+
+    def _take(self, command: np.ndarray) -> None:
+        self._head = (self._head - 1) % len(self._ring)
+        self._ring[self._head] = command

@@ -13,6 +13,7 @@ from sim2real.simulators.base import Simulator
 from sim2real.simulators.delay import DelayLine
 from sim2real.types import RobotState
 
+_MOST_PARTS = 5  # of a period in which a streamed command holds
 _RUNAWAY = 1e6  # [rad], [rad/s] beyond which a simulation counts as unstable
 
 
@@ -86,6 +87,12 @@ class MujocoArm(Simulator):
         self._after[ids] = np.nan  # the engine's memory was cleared
 
     def _advance(self, command: np.ndarray, delay: np.ndarray) -> None:
+        self._push[:] = self.values[:, self._force]
+        failed = (self._follow_stream if self.streamed else self._hold)(command, delay)
+        if failed:
+            self._stop(np.array(failed), self.true_state())
+
+    def _hold(self, command: np.ndarray, delay: np.ndarray) -> list[int]:
         before, after, switch = self._line.push(command, delay)
         self._ctrl[:] = after
         if not self._line.steady:  # else the engine remembers what it has seen
@@ -94,13 +101,20 @@ class MujocoArm(Simulator):
             # half a step early, so that the engine's comparison of times is never a tie
             self._fields["actuator_delay"][:] = np.where(switch > 0, (switch - 0.5) * self.substep, 0.0)[:, None]
         self._after = after
-        self._push[:] = self.values[:, self._force]
-        if not self._stiction.any():
-            failed = self._integrate(self.num_substeps)
-        else:
-            failed = self._slip_stick()
-        if failed:
-            self._stop(np.array(failed), self.true_state())
+        return self._move(self.num_substeps)
+
+    def _follow_stream(self, command: np.ndarray, delay: np.ndarray) -> list[int]:
+        parts = max(k for k in range(1, _MOST_PARTS + 1) if self.num_substeps % k == 0)
+        self._fields["actuator_delay"][:] = 0.0
+        self._after[:] = np.nan  # the engine's memory is of another kind of commands
+        failed: list[int] = []
+        for target in self._line.push_streamed(command, delay, parts):
+            self._ctrl[:] = target
+            failed += self._move(self.num_substeps // parts)
+        return failed
+
+    def _move(self, nstep: int) -> list[int]:
+        return self._slip_stick(nstep) if self._stiction.any() else self._integrate(nstep)
 
     def _integrate(self, nstep: int) -> list[int]:
         """The simulations in which MuJoCo raised an error; the others have advanced."""
@@ -110,10 +124,10 @@ class MujocoArm(Simulator):
             return list(error.ids)
         return []
 
-    def _slip_stick(self) -> list[int]:
-        """A control period with friction that depends on velocity: taken anew at every integration step."""
+    def _slip_stick(self, nstep: int) -> list[int]:
+        """``_integrate`` with friction that depends on velocity: taken anew at every integration step."""
         loss, failed = self._fields["dof_frictionloss"], []
-        for _ in range(self.num_substeps):
+        for _ in range(nstep):
             loss[:, self._columns] = breakaway(self._friction, self._stiction, self._qvel[:, self._columns])
             failed += self._integrate(1)
         loss[:, self._columns] = self._friction

@@ -10,6 +10,8 @@ and Bullet gets the joint torque M (v' - v) / h + b, which takes its bodies from
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from sim2real.errors import SimulationError
@@ -108,18 +110,24 @@ class PyBulletArm(Simulator):
 
     # ------------------------------------------------------------------ dynamics
     def _advance(self, command: np.ndarray, delay: np.ndarray) -> None:
-        before, after, switch = self._line.push(command, delay)
-        before, after = before[:, self._bullet_from_robot], after[:, self._bullet_from_robot]
+        targets = self._targets(command, delay)
         start = self.true_state()
         pushed = self.values[:, self._force].any()
         with np.errstate(over="ignore", invalid="ignore"):  # a runaway simulation is found below
-            for k in range(self.num_substeps):
-                target = np.where((k >= switch)[:, None], after, before)
+            for target in targets:
                 for _ in range(self._finer):
                     self._integrate(target, self._push() if pushed else 0.0)
         sound = ((np.abs(self._q) < _RUNAWAY) & (np.abs(self._v) < _RUNAWAY)).all(axis=1)  # false for nan
         if not sound.all():
             self._stop(np.flatnonzero(~sound), start)
+
+    def _targets(self, command: np.ndarray, delay: np.ndarray) -> Iterable[np.ndarray]:
+        """What the servos follow in each integration step, (n, J) in Bullet's order."""
+        if self.streamed:
+            return self._line.push_streamed(command, delay, self.num_substeps)[:, :, self._bullet_from_robot]
+        before, after, switch = self._line.push(command, delay)
+        before, after = before[:, self._bullet_from_robot], after[:, self._bullet_from_robot]
+        return (np.where((k >= switch)[:, None], after, before) for k in range(self.num_substeps))
 
     def _integrate(self, target: np.ndarray, push: np.ndarray | float) -> None:
         """One step of all simulations towards set points ``target`` (n, J), with joint torques ``push`` on top."""

@@ -14,6 +14,7 @@ from sim2real.deployment.identifier_manifest import PRIOR_DEVIATION, QUANTILE
 from sim2real.deployment.runner import Runner
 from sim2real.errors import BadInputError
 from sim2real.evaluation.twins import SEED
+from sim2real.identification.online.rollouts import STANDING
 from sim2real.randomization import RandomizationPlan, Sampler
 from sim2real.simulators import make_simulator
 
@@ -52,6 +53,8 @@ def follow(bundle: Bundle, engine: str, plan: RandomizationPlan, seeds: np.ndarr
            start: Mapping[str, float] | None = None, goal_every: float = np.inf) -> Estimates:
     """Run the bundle's runner on twins and write its estimates down.
 
+    Arms have stood for a second before, and get their commands as a driver's stream sends them.
+
     Args:
         bundle: With an identifier that estimates parameters.
         engine: Of the twins.
@@ -75,6 +78,7 @@ def follow(bundle: Bundle, engine: str, plan: RandomizationPlan, seeds: np.ndarr
 def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start, goal_every) -> Estimates:
     task, n, period, estimated = bundle.task, len(seeds), sim.control_period, bundle.manifest.identifier.parameters
     sim.identify(seeds)
+    sim.streamed = bundle.robot.kind == "arm"
     sampler = Sampler(plan, sim.space, n, seed=SEED, identities=seeds)
     values = sampler.episode(np.arange(n), np.zeros(n, int))
     for name, value in start.items():
@@ -83,7 +87,11 @@ def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start, goal_e
     goal, turn = task.sample_goal(rng.uniform(SEED, seeds, 0, "goal", task.goal_uniforms)), 0
     sim.reset(None, task.sample_state(rng.uniform(SEED, seeds, 0, "initial", task.state_uniforms), goal),
               noise_counter=np.zeros(n, int))
-    runner = Runner(bundle, n)
+    standing, arm = sim.rest_command(sim.state()), bundle.robot.kind == "arm"
+    before = round(STANDING / period) if arm else 0
+    for _ in range(before):
+        sim.step(standing)
+    runner = Runner(bundle, n, streamed=arm)
     runner.reset(sim.state(), goal)
     columns = [sim.space.column(row.name) for row in estimated]
     rows = []
@@ -99,7 +107,7 @@ def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start, goal_e
             turn += 1
             runner.set_goal(task.sample_goal(rng.uniform(SEED, seeds, turn, "goal", task.goal_uniforms)))
         truth = np.stack([row.to_unit(values[:, c]) for row, c in zip(estimated, columns, strict=True)], axis=1)
-        decision = runner.step(sim.state(), k * period)
+        decision = runner.step(sim.state(), (before + k) * period)
         rows.append((k * period, *decision.estimate, truth))
         sim.step(decision.command)
     return Estimates(*(np.array(column) for column in zip(*rows, strict=True)))

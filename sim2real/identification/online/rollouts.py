@@ -10,6 +10,7 @@ import torch
 
 from sim2real import rng
 from sim2real.deployment.policy import MIN_GOLDEN
+from sim2real.deployment.stream import PeriodMeans
 from sim2real.envs.conditioning import Conditioning
 from sim2real.envs.vector import AutoresetMode, Sim2RealVectorEnv
 from sim2real.identification.online.estimator import Identifier
@@ -21,6 +22,8 @@ from sim2real.training.policy import Actor
 # what can change on a running robot: something is picked up or let go, a battery gives way
 CHANGING = ("payload_mass", "battery_voltage_scale")
 _CHANGED = 0.6  # share of the episodes in which it does
+# [s] that a deployed arm has stood before: it hangs in its servos, and what bears it is in its efforts
+STANDING = 1.0
 _STREAM = "identification"
 Act = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -96,6 +99,9 @@ class Student:
 class Collector:
     """Simulations of a run's task from which rollouts are drawn; everything follows from the seed.
 
+    Arms are moved in two ways, in turns: as evaluation does it, under set points that hold for a period, from the
+    instant at which they are put into a pose; and as a robot is, under a driver's stream, from a stand.
+
     Args:
         run: The configuration; its plan, task and engine are used, the plan ``widened`` in what is not estimated.
         num_envs: Episodes at once.
@@ -116,7 +122,7 @@ class Collector:
         self._seed, self._observed, self._ids = seed, run.task.builder(1).size, np.arange(num_envs)
         self._features = ObservationBuilder(run.task.dynamics_terms(effort), num_envs)
         self._changing = [i for i, name in enumerate(self.target.names) if name in CHANGING]
-        self._count = 0
+        self._count, self._means = 0, PeriodMeans()
         self.env.reset()
 
     def close(self) -> None:
@@ -127,13 +133,17 @@ class Collector:
     def collect(self, act: Teacher | Student) -> Rollouts:
         """New episodes in all simulations under ``act``."""
         env, n = self.env, self.env.num_envs
+        env.sim.streamed = streamed = env.robot.kind == "arm" and self._count % 2 == 1
         observation, _ = env.reset(options={"reset_mask": np.ones(n, bool)})
+        if streamed:
+            observation, self._means = env.settle(round(STANDING / env.sim.control_period)), PeriodMeans()
         act.begin(n)
         running = np.ones(n, bool)
         change = self._draw_changes()
         kept: dict[str, list] = {name: [] for name in ("features", "observation", "known", "unit", "running")}
         for k in range(self.steps):
-            rows = {"features": self._features.build(env.context), "observation": observation[:, :self._observed],
+            context = self._means.of(env.context, env.sim.control_period) if streamed else env.context
+            rows = {"features": self._features.build(context), "observation": observation[:, :self._observed],
                     "known": observation[:, self._observed:], "unit": self.target.unit(env.sim.values),
                     "running": running.copy()}
             for name, row in rows.items():
