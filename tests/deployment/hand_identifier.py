@@ -17,9 +17,8 @@ BATTERY = EstimateSection(name="battery_voltage_scale", unit="1", low=0.9, high=
 
 
 def leaky_onnx(features: int, *, keep: float = 0.5, gain: float = 1.0, outputs=("context", "mean", "deviation"),
-               operator: str = "Mul") -> bytes:
-    """memory' = keep * memory + (1 - keep) * (features[0], features[1]); context and mean = gain * memory', deviation
-    0.1."""
+               operator: str = "Mul", columns: tuple[int, int] = (0, 1)) -> bytes:
+    """memory' = keep * memory + (1 - keep) * features[columns]; context and mean = gain * memory', deviation 0.1."""
     nodes = [helper.make_node("Gather", ["features", "first"], ["now"], axis=1),
              helper.make_node(operator, ["memory", "keep"], ["old"]),
              helper.make_node("Mul", ["now", "take"], ["new"]),
@@ -36,7 +35,7 @@ def leaky_onnx(features: int, *, keep: float = 0.5, gain: float = 1.0, outputs=(
         [info("features", TensorProto.FLOAT, ["n", features]), info("memory", TensorProto.FLOAT, ["n", 2])],
         [info(name, TensorProto.FLOAT, ["n", 2]) for name in ("memory_out", *outputs)],
         [*(numpy_helper.from_array(np.float32([value]), name) for name, value in constants.items()),
-         numpy_helper.from_array(np.int64([0, 1]), "first")])
+         numpy_helper.from_array(np.int64(columns), "first")])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 

@@ -282,3 +282,25 @@ def test_features_have_neither_goal_nor_clock(task):
     there = features(np.zeros((n, task.goal_size)), np.zeros(n))
     assert np.array_equal(there, features(rng.normal(size=(n, task.goal_size)), np.full(n, 9.0)))
     assert np.isfinite(there).all() and all(term.history == 1 for term in task.dynamics_terms())
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_below_a_stream_identifiers_are_told_what_is_sent(tmp_path, streamed):
+    """Its two estimates are the leads of two joints: of the set points, or of what a stream sends over a period."""
+    lead = 12  # column of the first joint's
+    bundle = load_bundle(identifying(tmp_path / "lead.s2r", keep=0.0, columns=(lead, lead + 1)))
+    runner, state = Runner(bundle, 1, streamed=streamed), RobotState.zeros(1, 6)
+    state.joint_position[:], state.joint_effort[:] = bundle.robot.home, 0.0
+    runner.reset(state, np.array([[0.4, 0.1, 0.3]]))
+    sent, step = [runner.command] * 4, (bundle.robot.velocity_limit * bundle.task.control_period)[:2]
+    for k in range(12):
+        state.time[:] = 0.04 * k
+        if k == 8:  # as of a velocity interface that led elsewhere
+            moved = runner.shift(np.full((1, 6), 0.01), runner.command[None])
+            sent = [each + moved for each in sent]
+        decision = runner.step(state, 0.04 * k)
+        mean = (sent[-4] + 11.0 * sent[-3] + 11.0 * sent[-2] + sent[-1]) / 24.0
+        expected = ((mean if streamed else sent[-1]) - state.joint_position)[0, :2] / step
+        np.testing.assert_allclose(decision.estimate[0][0], expected, atol=1e-5)
+        sent.append(decision.command)
+    assert np.abs(sent[-1] - sent[0]).max() > 0.01

@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 
 from sim2real.deployment.limits import CommandLimits, count_violations
 from sim2real.deployment.safety import CommandFilter
-from sim2real.deployment.stream import CommandStream
+from sim2real.deployment.stream import CommandStream, PeriodMeans
 from sim2real.errors import BadInputError
 from sim2real.robots import load_robot
+from sim2real.tasks import Context
+from sim2real.types import RobotState
 from tests.deployment.test_safety import KINDS, adversary, random_limits
 
 HOME = load_robot("ur5e").home
@@ -132,3 +134,38 @@ def test_moved_it_goes_on_with_the_same_differences():
     there.reset(HOME)
     there.shift(offset)
     assert there.at_rest and (there.velocity == 0.0).all()
+
+
+def context(command):
+    n = len(command)
+    return Context(RobotState.zeros(n, 6), np.zeros((n, 3)), np.zeros(n), command, np.full_like(command, 9.0),
+                   np.zeros((n, 6)))
+
+
+def test_a_periods_mean_is_that_of_its_ticks():
+    points, means, stream = np.random.default_rng(1).normal(size=(20, 1, 6)), PeriodMeans(), CommandStream(1.0, 4000.0)
+    rest = np.full((1, 6), 0.5)
+    stream.reset(rest[0])
+    seen, last = [means.of(context(rest), 1.0)], rest
+    np.testing.assert_allclose(seen[0].command, rest, atol=1e-12)
+    assert np.abs(seen[0].command_velocity).max() < 1e-12
+    for point in points:
+        stream.push(point[0])
+        ticks = np.array([stream.tick() for _ in range(stream.ticks)])
+        now = means.of(context(point), 1.0)
+        np.testing.assert_allclose(now.command[0], ticks.mean(axis=0), atol=2e-3)
+        np.testing.assert_allclose(now.command_velocity, now.command - last, atol=1e-12)
+        last = now.command
+
+
+def test_means_of_a_stream_that_begins_anew_and_of_one_that_was_moved():
+    means, points = PeriodMeans(), np.random.default_rng(2).normal(size=(6, 2, 6))
+    for point in points:
+        before = means.of(context(point), 0.04).command
+    means.shift(np.full((2, 6), 0.25))
+    moved = means.of(context(points[-1] + 0.25), 0.04, np.array([1]))
+    np.testing.assert_allclose(moved.command[1], points[-1][1] + 0.25)  # it stands
+    assert np.abs(moved.command_velocity[1]).max() < 1e-9
+    expected = (points[-3] + 11.0 * points[-2] + 12.0 * points[-1])[0] / 24.0 + 0.25
+    np.testing.assert_allclose(moved.command[0], expected)
+    np.testing.assert_allclose(moved.command_velocity[0], (expected - before[0] - 0.25) / 0.04)

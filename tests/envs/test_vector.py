@@ -1,3 +1,5 @@
+from contextlib import closing
+
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
@@ -195,3 +197,18 @@ def test_plans_and_engines_by_name(tmp_path):
     assert load_plan(file, space) == default
     with pytest.raises(RandomizationError, match="default, none or a YAML file"):
         load_plan("defualt", space)
+
+
+def test_arms_that_have_settled_begin_where_they_hang():
+    with closing(Sim2RealVectorEnv("ur5e-reach", 4, randomization=None)) as env:
+        fresh, _ = env.reset(seed=3)
+        assert np.abs(env.sim.true_state().joint_effort).max() < 1.0
+        standing = env.context.command.copy()
+        settled = env.settle(25)
+        assert settled.shape == fresh.shape and (env.context.time == 0.0).all()
+        np.testing.assert_array_equal(env.context.command, env.sim.state().joint_position)
+        assert np.abs(env.context.command_velocity).max() == 0.0
+        sag = env.context.command - standing
+        assert 1e-4 < np.abs(sag).max() < 0.02 and np.abs(env.sim.true_state().joint_effort).max() > 5.0
+        observation, *_ = env.step(np.zeros((4, 6)))
+        assert np.isfinite(observation).all()

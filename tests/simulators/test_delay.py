@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sim2real.deployment.stream import CommandStream
 from sim2real.simulators.delay import DelayLine
 
 
@@ -66,3 +67,27 @@ def test_steady_says_that_nothing_but_the_command_changed():
             np.testing.assert_array_equal(switch, last[1])
         last = after, switch
     assert seen == [False, True, True, False, True, False]
+
+
+@pytest.mark.parametrize("late", [0, 1, 4, 7])
+def test_streamed_commands_are_those_of_a_deployed_stream(late):
+    """Twice as many ticks as parts: every other tick is in the middle of one; dead times of whole parts shift them."""
+    parts, points = 4, np.random.default_rng(0).normal(size=(12, 2, 3))
+    stream = CommandStream(0.04, 2 * parts / 0.04)
+    line = DelayLine(2, 3, 8, 0.005, 0.12)
+    line.reset(np.arange(2), np.ones((2, 3)))
+    stream.reset(np.ones(6))
+    sent, got = [np.ones(6)] * late, []
+    for point in points:
+        stream.push(point.ravel())
+        sent += [stream.tick() for _ in range(2 * parts)][::2]
+        got += list(line.push_streamed(point, np.full(2, 0.01 * late), parts))
+    np.testing.assert_allclose(np.reshape(got, (-1, 6)), sent[:len(got)], atol=1e-12)
+
+
+def test_each_simulation_has_its_own_dead_time_in_a_stream():
+    line = DelayLine(2, 1, 4, 0.01, 0.12)
+    line.reset(np.arange(2), np.zeros((2, 1)))
+    out = np.concatenate([line.push_streamed(np.full((2, 1), float(k)), np.array([0.0, 0.08]), 4) for k in range(9)])
+    np.testing.assert_allclose(out[8:, 1], out[:-8, 0], atol=1e-12)
+    assert (np.diff(out[16:, 0], axis=0) > 0.2).all()  # a ramp stays one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -365,3 +366,34 @@ def test_a_robot_that_reports_no_efforts_has_none_in_its_state(build):
     sim = build(tiny.turntable())
     sim.step(np.zeros((1, 1)))
     assert np.isnan(sim.true_state().joint_effort).all() and sim.state().is_finite().all()
+
+
+def swing(sim, streamed: bool) -> np.ndarray:
+    """Positions of a UR5e whose first joint is led along a ramp, (40, 6)."""
+    sim.streamed = streamed
+    sim.reset()
+    rows = []
+    for k in range(40):
+        sim.step(sim.robot.home[None] + np.array([0.01 * k, 0.0, 0.0, 0.0, 0.0, 0.0]))
+        rows.append(sim.true_state().joint_position[0])
+    return np.array(rows)
+
+
+def test_a_stream_comes_a_period_and_a_half_later_and_leaves_nothing_behind(build):
+    sim = build(load_robot("ur5e"), {"actuator_delay": 0.05})
+    held = swing(sim, False)
+    streamed = swing(sim, True)
+    late = (held[20:, 0] - streamed[20:, 0]) / 0.01  # in periods, on the ramp
+    np.testing.assert_allclose(late, 1.5, atol=0.05)
+    assert np.std(np.diff(streamed[20:, 0])) <= np.std(np.diff(held[20:, 0]))
+    np.testing.assert_array_equal(swing(sim, False), held)
+    np.testing.assert_array_equal(swing(sim, True), streamed)
+
+
+def test_engines_agree_under_a_stream():
+    found = []
+    for engine in ENGINES:
+        with closing(make_simulator(engine, load_robot("ur5e"), 1)) as sim:
+            sim.set_parameters(None, sim.space.batch(1, {"actuator_delay": 0.05, "joint_friction_scale": 0.5}))
+            found.append(swing(sim, True))
+    np.testing.assert_allclose(found[0], found[1], atol=2e-3)
