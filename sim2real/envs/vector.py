@@ -158,7 +158,12 @@ class Sim2RealVectorEnv(VectorEnv):
 
         Returns:
             The observation, of all.
+
+        Raises:
+            BadInputError: Not reset yet, or drones, which no command keeps where they are.
         """
+        if self._context is None or self.robot.kind != "arm":
+            raise BadInputError(f"settle: expected arms after a reset, got {self.robot.name}")
         sim, standing = self.sim, self._filter.command
         for _ in range(periods):
             sim.step(standing)

@@ -199,6 +199,13 @@ def test_plans_and_engines_by_name(tmp_path):
         load_plan("defualt", space)
 
 
+def test_a_drone_cannot_settle():
+    with closing(Sim2RealVectorEnv("crazyflie-hover", 2)) as env:
+        env.reset(seed=0)
+        with pytest.raises(BadInputError, match="expected arms"):
+            env.settle(3)
+
+
 def test_arms_that_have_settled_begin_where_they_hang():
     with closing(Sim2RealVectorEnv("ur5e-reach", 4, randomization=None)) as env:
         fresh, _ = env.reset(seed=3)
