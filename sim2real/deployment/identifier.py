@@ -150,14 +150,14 @@ class Estimator:
         self._identifier = identifier
         self._builder = ObservationBuilder(task.dynamics_terms(section.sees_effort), num_robots)
         self._memory = np.zeros((num_robots, identifier.memory_size), np.float32)
-        self._means, self._period = PeriodMeans() if streamed else None, task.control_period
-        self._fresh: np.ndarray | None = None
+        self._means = PeriodMeans(task.control_period) if streamed else None
         self.estimate: tuple[np.ndarray, np.ndarray] | None = None
 
     def reset(self, ids: np.ndarray) -> None:
         """Forget what was seen of the robots ``ids``."""
         self._memory[ids] = 0.0
-        self._fresh = ids if self._fresh is None else np.union1d(self._fresh, ids)
+        if self._means is not None:
+            self._means.begin(ids)
 
     def shift(self, offset: np.ndarray) -> None:
         """All streams have been moved by ``offset`` (n, C)."""
@@ -167,8 +167,7 @@ class Estimator:
     def step(self, context: Context) -> np.ndarray:
         """Look at an instant of all robots; what the policy gets of it, (n, C), bounded as observations are."""
         if self._means is not None:
-            context = self._means.of(context, self._period, self._fresh)
-        self._fresh = None
+            context = self._means.of(context)
         update = self._identifier(self._builder.build(context), self._memory)
         if self._identifier.estimate_size:
             self.estimate = update.mean, update.deviation

@@ -124,24 +124,30 @@ class PeriodMeans:
 
     An identifier that was told set points would take the stream's 1.5 periods for the robot's own dead time. A robot
     answers what is sent nearly as it answers its mean over the period, held.
+
+    Args:
+        period: Time between set points in [s].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, period: float):
+        self._period = period
         self._points: np.ndarray | None = None
+        self._fresh: list[np.ndarray] = []
 
-    def of(self, context: Context, period: float, fresh: np.ndarray | None = None) -> Context:
-        """``context`` with the mean (n, C) over the period of [s] that ends now, and its rate of change.
+    def begin(self, ids: np.ndarray) -> None:
+        """At the next look the streams ``ids`` stand at their set points."""
+        self._fresh.append(ids)
 
-        Call it once per period. Streams of ``fresh`` (None: none) begin, standing at their set points.
-        """
-        points = self._points
-        if points is None:
-            points = np.tile(context.command, (5, 1, 1))
-        elif fresh is not None and len(fresh):
-            points[:, fresh] = context.command[fresh]
-        self._points = points = np.concatenate([points[1:], context.command[None]])
-        before, now = (np.tensordot(bspline.MEAN, each, 1) for each in (points[:-1], points[1:]))
-        return replace(context, command=now, command_velocity=(now - before) / period)
+    def of(self, context: Context) -> Context:
+        """``context`` with the mean (n, C) over the period that ends now, and its rate of change; once per period."""
+        if self._points is None:
+            self._points = np.tile(context.command, (5, 1, 1))
+        for ids in self._fresh:
+            self._points[:, ids] = context.command[ids]
+        self._fresh = []
+        self._points = np.concatenate([self._points[1:], context.command[None]])
+        before, now = (np.tensordot(bspline.MEAN, each, 1) for each in (self._points[:-1], self._points[1:]))
+        return replace(context, command=now, command_velocity=(now - before) / self._period)
 
     def shift(self, offset: np.ndarray) -> None:
         """Move all streams by ``offset`` (n, C)."""

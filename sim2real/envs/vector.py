@@ -169,9 +169,7 @@ class Sim2RealVectorEnv(VectorEnv):
             sim.step(standing)
         sim.time[:] = 0.0
         self._filter.reset(self._ids, sim.state().joint_position)
-        zeros = np.zeros((self.num_envs, self.task.action_size))
-        self._context = Context(sim.state(), self._goal, sim.time.copy(), self._filter.command,
-                                np.zeros_like(standing), zeros)
+        self._context = self._first_context()
         return self._observation(self._builder.reset(self._ids, self._context))
 
     def set_goal(self, ids: np.ndarray, goal: np.ndarray) -> None:
@@ -226,14 +224,18 @@ class Sim2RealVectorEnv(VectorEnv):
         rest = sim.rest_command(state)
         self._filter.reset(ids, rest)
         if self._context is None or len(ids) == self.num_envs:
-            zeros = np.zeros((self.num_envs, task.action_size))
-            self._context = Context(sim.state(), self._goal, sim.time.copy(), self._filter.command,
-                                    np.zeros_like(rest), zeros)
+            self._context = self._first_context()
             return
         last = self._context
         last.command[ids], last.command_velocity[ids], last.last_action[ids] = self._filter.command[ids], 0.0, 0.0
         self._context = Context(sim.state(), self._goal, sim.time.copy(), last.command, last.command_velocity,
                                 last.last_action)
+
+    def _first_context(self) -> Context:
+        """Of all, where nothing has been done yet."""
+        sim, command = self.sim, self._filter.command
+        return Context(sim.state(), self._goal, sim.time.copy(), command, np.zeros_like(command),
+                       np.zeros((self.num_envs, self.task.action_size)))
 
     def _final(self, observation: Observation, ids: np.ndarray, ended: np.ndarray) -> dict[str, Any]:
         """What is said of the episodes that ended."""

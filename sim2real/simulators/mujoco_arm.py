@@ -40,6 +40,7 @@ class MujocoArm(Simulator):
         self._after = self._ctrl.copy()  # the set points at the end of the last period
         self._push = bind("xfrc_applied")[:, tool, :3]
         self._line = DelayLine(num_sims, self.command_size, self.num_substeps, self.substep, longest)
+        self._parts = max(k for k in range(1, _MOST_PARTS + 1) if self.num_substeps % k == 0)
         self._fields = {name: self.batch.expand(name) for name in (
             "body_mass", "body_inertia", "body_pos", "dof_damping", "dof_frictionloss", "dof_armature",
             "actuator_gainprm", "actuator_biasprm", "actuator_dynprm", "actuator_forcerange", "actuator_delay",
@@ -104,13 +105,12 @@ class MujocoArm(Simulator):
         return self._move(self.num_substeps)
 
     def _follow_stream(self, command: np.ndarray, delay: np.ndarray) -> list[int]:
-        parts = max(k for k in range(1, _MOST_PARTS + 1) if self.num_substeps % k == 0)
         self._fields["actuator_delay"][:] = 0.0
         self._after[:] = np.nan  # the engine's memory is of another kind of commands
         failed: list[int] = []
-        for target in self._line.push_streamed(command, delay, parts):
+        for target in self._line.push_streamed(command, delay, self._parts):
             self._ctrl[:] = target
-            failed += self._move(self.num_substeps // parts)
+            failed += self._move(self.num_substeps // self._parts)
         return failed
 
     def _move(self, nstep: int) -> list[int]:

@@ -143,27 +143,29 @@ def context(command):
 
 
 def test_a_periods_mean_is_that_of_its_ticks():
-    points, means, stream = np.random.default_rng(1).normal(size=(20, 1, 6)), PeriodMeans(), CommandStream(1.0, 4000.0)
+    points = np.random.default_rng(1).normal(size=(20, 1, 6))
+    means, stream = PeriodMeans(1.0), CommandStream(1.0, 4000.0)
     rest = np.full((1, 6), 0.5)
     stream.reset(rest[0])
-    seen, last = [means.of(context(rest), 1.0)], rest
+    seen, last = [means.of(context(rest))], rest
     np.testing.assert_allclose(seen[0].command, rest, atol=1e-12)
     assert np.abs(seen[0].command_velocity).max() < 1e-12
     for point in points:
         stream.push(point[0])
         ticks = np.array([stream.tick() for _ in range(stream.ticks)])
-        now = means.of(context(point), 1.0)
+        now = means.of(context(point))
         np.testing.assert_allclose(now.command[0], ticks.mean(axis=0), atol=2e-3)
         np.testing.assert_allclose(now.command_velocity, now.command - last, atol=1e-12)
         last = now.command
 
 
 def test_means_of_a_stream_that_begins_anew_and_of_one_that_was_moved():
-    means, points = PeriodMeans(), np.random.default_rng(2).normal(size=(6, 2, 6))
+    means, points = PeriodMeans(0.04), np.random.default_rng(2).normal(size=(6, 2, 6))
     for point in points:
-        before = means.of(context(point), 0.04).command
+        before = means.of(context(point)).command
     means.shift(np.full((2, 6), 0.25))
-    moved = means.of(context(points[-1] + 0.25), 0.04, np.array([1]))
+    means.begin(np.array([1]))
+    moved = means.of(context(points[-1] + 0.25))
     np.testing.assert_allclose(moved.command[1], points[-1][1] + 0.25)  # it stands
     assert np.abs(moved.command_velocity[1]).max() < 1e-9
     expected = (points[-3] + 11.0 * points[-2] + 12.0 * points[-1])[0] / 24.0 + 0.25

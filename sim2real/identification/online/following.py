@@ -78,7 +78,7 @@ def follow(bundle: Bundle, engine: str, plan: RandomizationPlan, seeds: np.ndarr
 def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start, goal_every) -> Estimates:
     task, n, period, estimated = bundle.task, len(seeds), sim.control_period, bundle.manifest.identifier.parameters
     sim.identify(seeds)
-    sim.streamed = bundle.robot.kind == "arm"
+    sim.streamed = arm = bundle.robot.kind == "arm"
     sampler = Sampler(plan, sim.space, n, seed=SEED, identities=seeds)
     values = sampler.episode(np.arange(n), np.zeros(n, int))
     for name, value in start.items():
@@ -87,8 +87,7 @@ def _follow(bundle, sim, plan, seeds, seconds, changes, change_at, start, goal_e
     goal, turn = task.sample_goal(rng.uniform(SEED, seeds, 0, "goal", task.goal_uniforms)), 0
     sim.reset(None, task.sample_state(rng.uniform(SEED, seeds, 0, "initial", task.state_uniforms), goal),
               noise_counter=np.zeros(n, int))
-    standing, arm = sim.rest_command(sim.state()), bundle.robot.kind == "arm"
-    before = round(STANDING / period) if arm else 0
+    standing, before = sim.rest_command(sim.state()), round(STANDING / period) if arm else 0
     for _ in range(before):
         sim.step(standing)
     runner = Runner(bundle, n, streamed=arm)

@@ -122,7 +122,7 @@ class Collector:
         self._seed, self._observed, self._ids = seed, run.task.builder(1).size, np.arange(num_envs)
         self._features = ObservationBuilder(run.task.dynamics_terms(effort), num_envs)
         self._changing = [i for i, name in enumerate(self.target.names) if name in CHANGING]
-        self._count, self._means = 0, PeriodMeans()
+        self._count = 0
         self.env.reset()
 
     def close(self) -> None:
@@ -136,13 +136,14 @@ class Collector:
         env.sim.streamed = streamed = env.robot.kind == "arm" and self._count % 2 == 1
         observation, _ = env.reset(options={"reset_mask": np.ones(n, bool)})
         if streamed:
-            observation, self._means = env.settle(round(STANDING / env.sim.control_period)), PeriodMeans()
+            observation = env.settle(round(STANDING / env.sim.control_period))
+        means = PeriodMeans(env.sim.control_period)
         act.begin(n)
         running = np.ones(n, bool)
         change = self._draw_changes()
         kept: dict[str, list] = {name: [] for name in ("features", "observation", "known", "unit", "running")}
         for k in range(self.steps):
-            context = self._means.of(env.context, env.sim.control_period) if streamed else env.context
+            context = means.of(env.context) if streamed else env.context
             rows = {"features": self._features.build(context), "observation": observation[:, :self._observed],
                     "known": observation[:, self._observed:], "unit": self.target.unit(env.sim.values),
                     "running": running.copy()}
